@@ -1,0 +1,53 @@
+//! Every piece of automation of the workspace, as one program: `cargo xtask --help`.
+//!
+//! Continuous integration calls `cargo xtask ci` and nothing else, so what a machine checks is what a
+//! person can run. A subcommand is a module with a `run` function, a variant of [`Command`] and an arm in
+//! [`main`].
+#![expect(clippy::print_stdout, reason = "a program that people read")]
+
+mod ci;
+mod deps;
+mod docs;
+mod msrv;
+mod release;
+mod tidy;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The automation of butlr-auth")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the checks that every change must pass: all of them, or the steps named
+    Ci(ci::Options),
+    /// Runs all unit, integration and documentation tests
+    Test(ci::TestOptions),
+    /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
+    Tidy,
+    /// Builds the API reference and, where mdbook is installed, the book of docs/
+    Docs,
+    /// Prepares and publishes a release
+    #[command(subcommand)]
+    Release(release::Command),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let workspace = Workspace::open()?;
+    match arguments.command {
+        Command::Ci(options) => ci::run(&workspace, &options),
+        Command::Test(options) => ci::test(&workspace, &options),
+        Command::Tidy => tidy::run(&workspace),
+        Command::Docs => docs::run(&workspace),
+        Command::Release(command) => release::run(&workspace, &command),
+    }
+}
