@@ -2,8 +2,8 @@
 //!
 //! Continuous integration calls `cargo xtask ci` and nothing else, so what a machine checks is what a
 //! person can run. A subcommand is a module with a `run` function, a variant of [`Command`] and an arm in
-//! [`main`].
-#![expect(clippy::print_stdout, reason = "a program that people read")]
+//! [`run`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people read")]
 
 mod ci;
 mod deps;
@@ -12,6 +12,8 @@ mod msrv;
 mod release;
 mod tidy;
 mod workspace;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -40,14 +42,23 @@ enum Command {
     Release(release::Command),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::open()?;
-    match arguments.command {
-        Command::Ci(options) => ci::run(&workspace, &options),
-        Command::Test(options) => ci::test(&workspace, &options),
+    match &arguments.command {
+        Command::Ci(options) => ci::run(&workspace, options),
+        Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Docs => docs::run(&workspace),
-        Command::Release(command) => release::run(&workspace, &command),
+        Command::Release(command) => release::run(&workspace, command),
     }
 }

@@ -26,8 +26,9 @@ pub(crate) struct Member {
 
 impl Workspace {
     pub(crate) fn open() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
-        Self::at(root)
+        // Cargo says at run time where the manifest is, so a checkout that was moved still works.
+        let xtask = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+        Self::at(Path::new(&xtask).parent().context("xtask lies in the workspace")?)
     }
 
     pub(crate) fn at(root: &Path) -> Result<Self> {

@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::summary::{Outcome, Summary};
+use super::{Step, wanted};
+
+#[test]
+fn all_steps_run_when_none_is_named() {
+    assert!(Step::value_variants().iter().all(|step| wanted(&[], *step)));
+    assert!(wanted(&[Step::Deps], Step::Deps));
+    assert!(!wanted(&[Step::Deps], Step::Fmt));
+}
+
+#[test]
+fn step_names_are_the_words_of_the_command_line() {
+    let names: Vec<String> = Step::value_variants().iter().map(|step| step.name()).collect();
+    assert_eq!(names, ["fmt", "clippy", "test", "doc", "deps", "tidy", "msrv"]);
+}
+
+#[test]
+fn summary_names_the_step_that_failed() {
+    let mut summary = Summary::default();
+    summary.add("fmt".into(), Outcome::Passed(Duration::from_millis(1240)));
+    assert_eq!(summary.failed(), None);
+    summary.add("clippy".into(), Outcome::Failed(Duration::from_secs(31)));
+    summary.add("test".into(), Outcome::NotRun);
+    assert_eq!(summary.failed(), Some("clippy"));
+    assert_eq!(
+        summary.to_string(),
+        "fmt      ok           1.2 s\nclippy   FAILED      31.0 s\ntest     not run \n"
+    );
+}
