@@ -1,0 +1,374 @@
+use std::collections::BTreeMap;
+
+use subtle::ConstantTimeEq;
+use url::{Url, form_urlencoded};
+
+use crate::{
+    AuthorizationCode, CODE_CHALLENGE_METHOD, ClientId, CodeVerifier, Delivery, EndpointUrl, Error,
+    ErrorCode, ErrorKind, ErrorResponse, Grant, IdToken, Leniency, Nonce, Provider, Scope, Secret, State,
+    TokenResponse, UnverifiedClaims, random,
+};
+
+/// A redirect longer than this is not parsed: 64 KiB.
+const MAX_REDIRECT: usize = 64 * 1024;
+
+/// One attempt to have a person authorise this client: the URL to open, and the secrets that its answer is
+/// checked against.
+///
+/// The attempt owns its `state`, `nonce` and PKCE verifier: an answer to another attempt, of this or another
+/// server, does not fit. A stray or forged answer leaves it waiting; the right one ends it.
+///
+/// ```
+/// use butlr_auth_core::{AuthorizationRequest, AuthorizationResponse, ClientId, Dialect, Provider, Scope};
+///
+/// let provider = Provider::new("example", "https://as.example.com/token".parse()?, Dialect::form())
+///     .with_authorization_endpoint("https://as.example.com/authorize".parse()?);
+/// let mut request = AuthorizationRequest::code(
+///     &provider, &ClientId::new("cli"), "http://127.0.0.1:8910/callback", Scope::empty())?;
+/// println!("open {}", request.url());
+/// # let redirect = format!("http://127.0.0.1:8910/callback?code=SplxlOBeZQQYbYS6WxSbIA&{}",
+/// #     request.url().query().unwrap().split('&').find(|p| p.starts_with("state=")).unwrap());
+/// match request.accept(&redirect)? {
+///     AuthorizationResponse::Code(grant) => { /* exchange it at the token endpoint */ }
+///     AuthorizationResponse::Token(_) => unreachable!("a code was asked for"),
+///     _ => {}
+/// }
+/// # Ok::<(), butlr_auth_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct AuthorizationRequest {
+    url: Url,
+    provider_id: String,
+    issuer: Option<String>,
+    iss_required: bool,
+    host: String,
+    client_id: ClientId,
+    redirect_uri: String,
+    state: State,
+    nonce: Nonce,
+    response_type: ResponseType,
+    scope: Scope,
+    answered: bool,
+}
+
+/// What is asked for, and what only that way needs.
+#[derive(Debug)]
+enum ResponseType {
+    Code(CodeVerifier),
+    Token,
+}
+
+/// What a person's authorization brought.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AuthorizationResponse {
+    /// An authorization code, as a grant that is ready to be exchanged.
+    Code(Grant),
+    /// An access token from the fragment (implicit grant). Never with a refresh token.
+    Token(TokenResponse),
+}
+
+impl AuthorizationRequest {
+    /// Asks for an authorization code ([RFC 6749 §4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)),
+    /// always with PKCE by S256 ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), a fresh `state` and a fresh
+    /// `nonce`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint.
+    pub fn code(
+        provider: &Provider,
+        client_id: &ClientId,
+        redirect_uri: impl Into<String>,
+        scope: Scope,
+    ) -> Result<Self, Error> {
+        let verifier = ResponseType::Code(CodeVerifier::random());
+        Self::new(provider, client_id, redirect_uri.into(), scope, verifier)
+    }
+
+    /// Asks for an access token on the redirect itself: the implicit grant
+    /// ([RFC 6749 §4.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2)). **Legacy.**
+    ///
+    /// [RFC 9700 §2.1.2](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2) advises against it: the token
+    /// passes through the browser. Use [`code`](Self::code) wherever the server offers it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint.
+    pub fn implicit(
+        provider: &Provider,
+        client_id: &ClientId,
+        redirect_uri: impl Into<String>,
+        scope: Scope,
+    ) -> Result<Self, Error> {
+        Self::new(provider, client_id, redirect_uri.into(), scope, ResponseType::Token)
+    }
+
+    fn new(
+        provider: &Provider,
+        client_id: &ClientId,
+        redirect_uri: String,
+        scope: Scope,
+        response_type: ResponseType,
+    ) -> Result<Self, Error> {
+        let endpoint = provider.authorization_endpoint()?;
+        let request = Self {
+            url: endpoint.as_url().clone(),
+            provider_id: provider.id().to_owned(),
+            issuer: provider.issuer().map(str::to_owned),
+            iss_required: provider.requires_authorization_response_iss(),
+            host: endpoint.host(),
+            client_id: client_id.clone(),
+            redirect_uri,
+            state: Secret::new(random::token())?,
+            nonce: Secret::new(random::token())?,
+            response_type,
+            scope,
+            answered: false,
+        };
+        Ok(request.with_url(endpoint, provider.authorization_parameters()))
+    }
+
+    fn with_url(mut self, endpoint: &EndpointUrl, extra: &[(String, String)]) -> Self {
+        let mut own: Vec<(&str, String)> = vec![
+            ("response_type", self.response_type.as_str().to_owned()),
+            ("client_id", self.client_id.as_str().to_owned()),
+            ("redirect_uri", self.redirect_uri.clone()),
+            ("state", self.state.expose().to_owned()),
+        ];
+        if !self.scope.is_empty() {
+            own.push(("scope", self.scope.to_string()));
+        }
+        match &self.response_type {
+            ResponseType::Code(verifier) => {
+                own.push(("code_challenge", verifier.challenge()));
+                own.push(("code_challenge_method", CODE_CHALLENGE_METHOD.to_owned()));
+                if self.scope.contains("openid") {
+                    own.push(("nonce", self.nonce.expose().to_owned()));
+                }
+            }
+            // Beside a token, the nonce serves an id_token that a server may add.
+            ResponseType::Token => own.push(("nonce", self.nonce.expose().to_owned())),
+        }
+        own.extend(extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
+
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+        //# The endpoint URI MAY include an "application/x-www-form-urlencoded" formatted (per Appendix B) query
+        //# component ([RFC3986] Section 3.4), which MUST be retained when adding additional query parameters.
+        let kept: Vec<(String, String)> = endpoint
+            .as_url()
+            .query_pairs()
+            .filter(|(name, _)| own.iter().all(|(set, _)| set != name))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        self.url.set_query(None);
+        self.url.query_pairs_mut().extend_pairs(kept).extend_pairs(own);
+        self
+    }
+
+    /// Returns the URL to open in the person's browser.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns the redirect URI, byte for byte as it was sent.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Takes what came back on the redirect: the whole URL, or its query or fragment alone.
+    ///
+    /// Checked in this order: every parameter given once, `state` (in constant time), `iss`
+    /// ([RFC 9207 §2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)), then `error`, then the code or the
+    /// token. Only an answer with the right `state` ends the attempt; another one changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCallback`] if the answer does not belong to this attempt or is malformed;
+    /// [`ErrorKind::Refused`] if the person or the server said no. Neither message shows a code, token or state.
+    pub fn accept(&mut self, redirect: &str) -> Result<AuthorizationResponse, Error> {
+        let mut parameters = self.parameters(redirect)?;
+        let state_fits = parameters
+            .get("state")
+            .is_some_and(|state| bool::from(state.as_bytes().ct_eq(self.state.expose().as_bytes())));
+        if !state_fits {
+            return Err(self.invalid("carries another `state` than the one that was sent, or none"));
+        }
+        if self.answered {
+            return Err(self.invalid("came a second time: an authorization request has one answer"));
+        }
+        self.check_issuer(&parameters)?;
+        self.answered = true;
+
+        let (code, error) = (parameters.remove("code"), parameters.get("error"));
+        if let Some(error) = error {
+            if code.is_some() || parameters.contains_key("access_token") {
+                return Err(self.invalid("holds both an error and a success"));
+            }
+            let response = ErrorResponse::new(
+                ErrorCode::new(error),
+                parameters.get("error_description").map(String::as_str),
+            )
+            .with_uri(parameters.get("error_uri").map(String::as_str));
+            let message = format!("{} refused the authorization request: {response}", self.host);
+            return Err(Error::new(ErrorKind::Refused, message)
+                .with_delivery(Delivery::Answered)
+                .with_error_response(response));
+        }
+        match &self.response_type {
+            ResponseType::Code(verifier) => {
+                let code =
+                    code.filter(|code| !code.is_empty()).ok_or_else(|| self.invalid("holds no `code`"))?;
+                let code =
+                    AuthorizationCode::new(code).map_err(|_| self.invalid("holds a malformed `code`"))?;
+                Ok(AuthorizationResponse::Code(Grant::AuthorizationCode {
+                    code,
+                    redirect_uri: self.redirect_uri.clone(),
+                    code_verifier: verifier.clone(),
+                    provider_id: self.provider_id.clone(),
+                    nonce: self.nonce.clone(),
+                    scope: self.scope.clone(),
+                }))
+            }
+            ResponseType::Token => self.token(&parameters).map(AuthorizationResponse::Token),
+        }
+    }
+
+    /// Reads the parameters from where this response type has them, each at most once.
+    fn parameters(&self, redirect: &str) -> Result<BTreeMap<String, String>, Error> {
+        if redirect.len() > MAX_REDIRECT {
+            return Err(self.invalid("is longer than 64 KiB"));
+        }
+        let redirect = redirect.trim();
+        let (rest, fragment) =
+            redirect.split_once('#').map_or((redirect, None), |(rest, part)| (rest, Some(part)));
+        let query = rest.split_once('?').map(|(_, part)| part);
+        // Without a URL around it, the text is the query or fragment itself.
+        let bare = (query.is_none() && fragment.is_none() && !rest.contains("://")).then_some(rest);
+        let encoded = match self.response_type {
+            ResponseType::Code(_) => query.or(bare),
+            ResponseType::Token => fragment.or(bare),
+        };
+        let encoded = encoded.ok_or_else(|| self.invalid("carries no parameters where they belong"))?;
+        let mut parameters = BTreeMap::new();
+        for pair in encoded.split('&').filter(|pair| !pair.is_empty()) {
+            if !is_form_encoded(pair) {
+                return Err(self.invalid("is not properly encoded"));
+            }
+            for (name, value) in form_urlencoded::parse(pair.as_bytes()) {
+                //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+                //# Request and response parameters MUST NOT be included more than once.
+                if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
+                    return Err(self.invalid("gives a parameter twice"));
+                }
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn check_issuer(&self, parameters: &BTreeMap<String, String>) -> Result<(), Error> {
+        match (parameters.get("iss"), &self.issuer) {
+            //= https://www.rfc-editor.org/rfc/rfc9207#section-2.4
+            //# If the value does not match the expected issuer identifier, clients MUST reject the authorization
+            //# response and MUST NOT proceed with the authorization grant.
+            (Some(got), Some(expected)) if got != expected => Err(self.invalid(&format!(
+                "names the issuer `{}`, expected was `{expected}`",
+                crate::text::escape(got, 128)
+            ))),
+            //= https://www.rfc-editor.org/rfc/rfc9207#section-2.4
+            //# Clients MUST extract the value of the iss parameter from authorization responses they receive if
+            //# the parameter is present.
+            (None, _) if self.iss_required => {
+                let refusal = parameters.get("error").map_or_else(String::new, |error| {
+                    format!(" (it also says `{}`)", crate::text::escape(error, 64))
+                });
+                Err(self.invalid(&format!("names no issuer although the server promises to{refusal}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the token of an implicit answer
+    /// ([RFC 6749 §4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)).
+    fn token(&self, parameters: &BTreeMap<String, String>) -> Result<TokenResponse, Error> {
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2
+        //# The authorization server MUST NOT issue a refresh token.
+        if parameters.contains_key("refresh_token") {
+            return Err(self.invalid("carries a refresh token, which the implicit grant forbids"));
+        }
+        // The members are the same as in JSON, and so are the rules that they must obey.
+        let members: BTreeMap<&str, &str> = ["access_token", "token_type", "expires_in", "scope", "id_token"]
+            .into_iter()
+            .filter_map(|name| Some((name, parameters.get(name)?.as_str())))
+            .collect();
+        let json = zeroize::Zeroizing::new(serde_json::to_vec(&members).unwrap_or_default());
+        let response = TokenResponse::from_json(&json, &Leniency::default())
+            .map_err(|error| self.invalid(&format!("holds no token: {error}")))?;
+        if let Some(id_token) = &response.id_token {
+            check_nonce(id_token, &self.nonce).map_err(|why| self.invalid(why))?;
+        }
+        Ok(response)
+    }
+
+    fn invalid(&self, why: &str) -> Error {
+        let message = format!("the answer to the authorization request at {} {why}", self.host);
+        Error::new(ErrorKind::InvalidCallback, message)
+    }
+}
+
+impl Grant {
+    /// Checks what came back for this grant beyond the response itself: the `nonce` of an `id_token`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] if an `id_token` does not repeat the nonce of the authorization request:
+    /// it belongs to another attempt.
+    pub fn check_response(&self, response: &TokenResponse) -> Result<(), Error> {
+        match (self, &response.id_token) {
+            (Self::AuthorizationCode { nonce, scope, .. }, Some(id_token)) if scope.contains("openid") => {
+                check_nonce(id_token, nonce).map_err(|why| {
+                    Error::new(
+                        ErrorKind::InvalidResponse,
+                        format!("the answer to the authorization_code grant {why}"),
+                    )
+                    .with_delivery(Delivery::Answered)
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_nonce(id_token: &IdToken, nonce: &Nonce) -> Result<(), &'static str> {
+    let claims =
+        UnverifiedClaims::decode(id_token.expose()).ok_or("holds an `id_token` that is not a JWT")?;
+    //= https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+    //# If a nonce value was sent in the Authentication Request, a nonce Claim MUST be present and its value
+    //# checked to verify that it is the same value as the one that was sent in the Authentication Request.
+    let same =
+        claims.text("nonce").is_some_and(|got| bool::from(got.as_bytes().ct_eq(nonce.expose().as_bytes())));
+    if same { Ok(()) } else { Err("holds an `id_token` of another authorization request") }
+}
+
+impl ResponseType {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "code",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Whether every `%` begins an escape and what they spell is UTF-8 without NUL.
+fn is_form_encoded(pair: &str) -> bool {
+    let escapes_whole = pair
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.as_bytes().get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)));
+    let decoded: Vec<u8> = form_urlencoded::parse(pair.as_bytes())
+        .flat_map(|(name, value)| [name.into_owned(), value.into_owned()].concat().into_bytes())
+        .collect();
+    let replaced = String::from_utf8_lossy(&decoded).contains('\u{fffd}');
+    escapes_whole && !replaced && !decoded.contains(&0)
+}
+
+#[cfg(test)]
+mod tests;

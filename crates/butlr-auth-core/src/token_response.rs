@@ -1,0 +1,188 @@
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::json::{Malformed, Object};
+use crate::{
+    AccessToken, Delivery, Error, ErrorKind, ErrorResponse, IdToken, Leniency, RefreshToken, Scope, Secret,
+    SecretKind, UnverifiedClaims,
+};
+
+/// No lifetime exceeds this: 10 years. A server that says more means "long", and sums of times stay in range.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// How an access token is used ([RFC 6749 §7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// `Bearer` ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)), in any case.
+    Bearer,
+}
+
+impl TokenType {
+    /// Returns the name as the `Authorization` header shows it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
+/// A successful answer of a token endpoint
+/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+///
+/// ```
+/// use std::time::Duration;
+/// use butlr_auth_core::{Leniency, TokenResponse};
+///
+/// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
+/// let response = TokenResponse::from_json(body, &Leniency::default())?;
+/// assert_eq!(response.expires_in, Some(Duration::from_secs(3600)));
+/// # Ok::<(), butlr_auth_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// How it is used.
+    pub token_type: TokenType,
+    /// `expires_in`: the lifetime, in whole seconds, counted from the answer. At most 10 years.
+    pub expires_in: Option<Duration>,
+    /// The refresh token. Absent from the answer to a refresh, it means that the old one stays.
+    pub refresh_token: Option<RefreshToken>,
+    /// The granted scope; absent if it is the one that was asked for.
+    pub scope: Option<Scope>,
+    /// The `id_token`, its signature unchecked.
+    pub id_token: Option<IdToken>,
+}
+
+impl TokenResponse {
+    /// Makes a response with a bearer token and nothing else, for an endpoint of one's own.
+    #[must_use]
+    pub fn new(access_token: AccessToken) -> Self {
+        Self {
+            access_token,
+            token_type: TokenType::Bearer,
+            expires_in: None,
+            refresh_token: None,
+            scope: None,
+            id_token: None,
+        }
+    }
+
+    /// Reads the body of a successful answer, strictly: one JSON object, no member twice, nothing after it, and
+    /// no `error` beside a token.
+    ///
+    /// Accepted beyond the RFC, because it cannot be misread: `expires_in` as a string of digits or as a float
+    /// (its fraction is dropped), `null` for an optional member that is absent, any case of `Bearer`. What more a
+    /// server needs is said by the [`Leniency`] of its provider.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] for an error response (some servers send it with status 200), else
+    /// [`ErrorKind::InvalidResponse`], naming the member and never its value.
+    pub fn from_json(body: &[u8], leniency: &Leniency) -> Result<Self, Error> {
+        let members = Object::parse(body).map_err(|Malformed(why)| invalid(format!("the answer {why}")))?;
+        if members.get("error").is_some_and(|error| !error.is_null()) {
+            return Err(match (ErrorResponse::from_members(&members), members.get("access_token")) {
+                (Some(response), None) => {
+                    let text = format!("the server refused: {}", response.error);
+                    Error::new(ErrorKind::Refused, text)
+                        .with_delivery(Delivery::Answered)
+                        .with_error_response(response)
+                }
+                _ => invalid("the answer holds an `error` beside other members"),
+            });
+        }
+        let access_token =
+            secret(&members, "access_token")?.ok_or_else(|| invalid("`access_token` is missing"))?;
+        Ok(Self {
+            access_token,
+            token_type: token_type(&members, leniency)?,
+            expires_in: expires_in(&members)?,
+            refresh_token: secret(&members, "refresh_token")?,
+            scope: scope(&members, leniency)?,
+            id_token: secret(&members, "id_token")?,
+        })
+    }
+
+    /// Returns how long the access token lives, counted from the request: `expires_in`, else what the token says
+    /// of itself if it is a JWT (`exp` − `iat`), else `assumed`. It is never "for ever".
+    #[must_use]
+    pub fn lifetime(&self, assumed: Duration) -> Duration {
+        self.expires_in
+            .or_else(|| {
+                UnverifiedClaims::decode(self.access_token.expose()).and_then(|claims| claims.lifetime())
+            })
+            .unwrap_or(assumed)
+            .min(LONGEST_LIFETIME)
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    // An unreadable answer to a refresh may carry a new refresh token: what was sent counts as spent.
+    Error::new(ErrorKind::InvalidResponse, message).with_delivery(Delivery::Unanswered)
+}
+
+/// A member, unless it is `null`.
+fn member<'a>(members: &'a Object, name: &str) -> Option<&'a Value> {
+    members.get(name).filter(|value| !value.is_null())
+}
+
+fn secret<K: SecretKind>(members: &Object, name: &str) -> Result<Option<Secret<K>>, Error> {
+    let Some(value) = member(members, name) else { return Ok(None) };
+    let text = value.as_str().ok_or_else(|| invalid(format!("`{name}` is not a string")))?;
+    Secret::new(text)
+        .map(Some)
+        .map_err(|_| invalid(format!("`{name}` is empty or holds a forbidden character")))
+}
+
+fn token_type(members: &Object, leniency: &Leniency) -> Result<TokenType, Error> {
+    match member(members, "token_type") {
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+        //# Value is case insensitive.
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-7.1
+        //# The client MUST NOT use an access token if it does not understand the token type.
+        Some(_) => Err(invalid("`token_type` is not Bearer")),
+        None if leniency.missing_token_type => Ok(TokenType::Bearer),
+        None => Err(invalid("`token_type` is missing")),
+    }
+}
+
+fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
+    let Some(value) = member(members, "expires_in") else { return Ok(None) };
+    let seconds = match value {
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let float = number.as_f64().filter(|float| *float >= 0.0)?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it saturates, as is meant"
+            )]
+            Some(float as u64)
+        }),
+        Value::String(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
+    };
+    let seconds = seconds.ok_or_else(|| invalid("`expires_in` is not a number of seconds"))?;
+    Ok(Some(Duration::from_secs(seconds).min(LONGEST_LIFETIME)))
+}
+
+fn scope(members: &Object, leniency: &Leniency) -> Result<Option<Scope>, Error> {
+    let malformed = |_| invalid("`scope` holds a forbidden character");
+    match member(members, "scope") {
+        None => Ok(None),
+        Some(Value::String(text)) => text.parse().map(Some).map_err(malformed),
+        Some(Value::Array(tokens)) if leniency.scope_as_array => {
+            let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
+            let tokens = tokens.ok_or_else(|| invalid("`scope` holds something else than strings"))?;
+            Scope::from_tokens(tokens).map(Some).map_err(malformed)
+        }
+        Some(_) => Err(invalid("`scope` is not a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
