@@ -17,6 +17,15 @@ static ONE_FORM: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a valid pattern")
 });
 
+/// Other specifications whose clauses may stand above code: OpenID, and drafts that are no RFC yet.
+#[expect(clippy::expect_used, reason = "constants of this file, compiled by its tests")]
+static OTHER_SPECIFICATION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^https://(openid\.net/specs/[\w.-]+\.html|datatracker\.ietf\.org/doc/html/draft-[\w-]+)#\S+$",
+    )
+    .expect("a valid pattern")
+});
+
 pub(super) fn check(file: &File) -> Vec<Finding> {
     // The tests of this check hold what it refuses.
     if file.is_data() || file.path == "xtask/src/tidy/tests.rs" {
@@ -62,11 +71,14 @@ fn clauses(file: &File) -> Vec<Finding> {
         let (next, fault) = if let Some(head) = line.strip_prefix("//=") {
             let head = head.trim();
             match place {
-                _ if ONE_FORM.is_match(head) && head.contains('#') => {
+                _ if is_section(head) => {
                     (Place::Head, (place == Place::Head).then_some("a clause without its text"))
                 }
                 Place::Head if is_attribute(head) => (Place::Head, None),
-                _ => (Place::Head, Some("neither a link to a section of an RFC nor type=test or reason=…")),
+                _ => (
+                    Place::Head,
+                    Some("neither a link to a section of a specification nor type=test or reason=…"),
+                ),
             }
         } else if let Some(text) = line.strip_prefix("//#") {
             let fault = match place {
@@ -82,6 +94,10 @@ fn clauses(file: &File) -> Vec<Finding> {
         place = next;
     }
     findings
+}
+
+fn is_section(link: &str) -> bool {
+    ONE_FORM.is_match(link) && link.contains('#') || OTHER_SPECIFICATION.is_match(link)
 }
 
 fn is_attribute(head: &str) -> bool {

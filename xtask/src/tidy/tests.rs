@@ -167,10 +167,13 @@ fn clause_that_is_badly_formed_is_refused() {
         &format!("{link}//# A clause\n//# on two lines.\n{link}//= type=test\n//# A.\nfn f() {{}}\n"),
         &[],
     );
+    let other = "//= https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation\n";
+    refuse(path, &format!("{other}//# A clause.\n"), &[]);
     refuse(path, &format!("{link}fn f() {{}}\n"), &["crates/a/src/b.rs:2: a clause without its text"]);
     refuse(path, "//# A clause.\n", &["crates/a/src/b.rs:1: the text of a clause without its link"]);
     refuse(path, &format!("{link}//#\n"), &["crates/a/src/b.rs:2: an empty line in a clause"]);
-    let fault = "crates/a/src/b.rs:1: neither a link to a section of an RFC nor type=test or reason=…";
+    let fault =
+        "crates/a/src/b.rs:1: neither a link to a section of a specification nor type=test or reason=…";
     refuse(path, "//= https://www.rfc-editor.org/rfc/rfc6749\n//# A.\n", &[fault]);
     refuse(path, "//= type=test\n//# A.\n", &[fault]);
 }
