@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may stop where it is")]
-
 use super::{newer_than, parse};
 use crate::deps::sketch;
 
