@@ -1,0 +1,46 @@
+//! Values that nobody can guess, in the shapes that real servers give them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+/// `bytes` random bytes as base64url.
+pub(crate) fn token(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    // AWS-LC takes its bytes from the operating system and cannot run dry; were it ever to, equal
+    // values would show at once as refused grants, so there is nothing better to do than go on.
+    let filled = aws_lc_rs::rand::fill(&mut buffer);
+    debug_assert!(filled.is_ok(), "the operating system gives random bytes");
+    URL_SAFE_NO_PAD.encode(buffer)
+}
+
+/// An authorization code: it ends in a literal `%3D`, as some servers' do, so that a client which
+/// decodes once too often or too seldom is found out.
+pub(crate) fn code() -> String {
+    format!("{}%3D", token(80))
+}
+
+/// A refresh token: it ends in a literal `%3d`, for the same reason.
+pub(crate) fn refresh_token() -> String {
+    format!("{}%3d", token(80))
+}
+
+/// A GUID in upper case, the shape of client ids and secrets on several servers.
+pub(crate) fn guid() -> String {
+    let mut bytes = [0; 16];
+    let filled = aws_lc_rs::rand::fill(&mut bytes);
+    debug_assert!(filled.is_ok(), "the operating system gives random bytes");
+    let hex = hex(&bytes).to_ascii_uppercase();
+    let parts: Vec<&str> = [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().filter_map(|r| hex.get(r)).collect();
+    parts.join("-")
+}
+
+/// What stands for a secret in the journal: the first 16 hexadecimal digits of its SHA-256.
+pub(crate) fn fingerprint(secret: &str) -> String {
+    let digest = Sha256::digest(secret.as_bytes());
+    hex(digest.get(..8).unwrap_or_default())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,198 @@
+//! Everything a request can reach, and the issuing of tokens.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::fault::Faults;
+use crate::grants::{AccessToken, Authorization, Grants};
+use crate::journal::JournalWriter;
+use crate::keys::KeyRing;
+use crate::oauth::PendingRequests;
+use crate::random;
+use crate::registry::{Registry, Samples};
+use crate::settings::{API_AUDIENCE, Settings};
+use crate::time::{ServerClock, millis};
+
+/// The type of an access token, [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) samples: Samples,
+    pub(crate) base_url: String,
+    pub(crate) clock: ServerClock,
+    pub(crate) journal: JournalWriter,
+    pub(crate) faults: Faults,
+    pub(crate) pending: PendingRequests,
+    keys: RwLock<KeyRing>,
+    registry: RwLock<Registry>,
+    grants: Mutex<Grants>,
+}
+
+/// The claims of an access token, [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AccessClaims {
+    pub(crate) iss: String,
+    pub(crate) sub: String,
+    pub(crate) aud: Vec<String>,
+    pub(crate) client_id: String,
+    pub(crate) iat: u64,
+    pub(crate) exp: u64,
+    pub(crate) jti: String,
+    pub(crate) scope: String,
+}
+
+/// An access token just issued.
+#[derive(Debug)]
+pub(crate) struct IssuedAccessToken {
+    pub(crate) value: String,
+    /// In milliseconds.
+    pub(crate) lifetime: u64,
+}
+
+/// Why an access token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Invalid,
+    Expired,
+    Revoked,
+    WrongAudience,
+}
+
+impl Refusal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::WrongAudience => "wrong_audience",
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(settings: Settings, samples: Samples, registry: Registry, base_url: String) -> io::Result<Self> {
+        Ok(Self {
+            keys: RwLock::new(KeyRing::generate(settings.signing_algorithm)?),
+            journal: JournalWriter::new(settings.journal_file.as_deref())?,
+            registry: RwLock::new(registry),
+            grants: Mutex::default(),
+            clock: ServerClock::default(),
+            faults: Faults::default(),
+            pending: PendingRequests::default(),
+            settings,
+            samples,
+            base_url,
+        })
+    }
+
+    // A panic while one of these locks is held would be a defect of this server; what the lock
+    // protects is changed in single steps, so the next request may go on with it.
+
+    pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keys(&self) -> RwLockReadGuard<'_, KeyRing> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keys_mut(&self) -> RwLockWriteGuard<'_, KeyRing> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Issues an access token on an authorization, for `scope` or less than it.
+    pub(crate) fn issue_access_token(
+        &self,
+        authorization: &Authorization,
+        scope: &[String],
+        family: Option<u64>,
+    ) -> io::Result<IssuedAccessToken> {
+        let now = self.clock.now();
+        let lifetime = millis(self.settings.access_token_lifetime);
+        let expires_at = now + lifetime;
+        let claims = AccessClaims {
+            iss: self.base_url.clone(),
+            sub: authorization.subject.clone(),
+            aud: authorization.audience.clone(),
+            client_id: authorization.client_id.clone(),
+            iat: now / 1000,
+            // Whole seconds are all that a JWT's readers can be trusted with. Rounded down, a
+            // token would die before `expires_in` has passed; the exact end is kept beside it.
+            exp: expires_at.div_ceil(1000),
+            jti: random::token(16),
+            scope: scope.join(" "),
+        };
+        let value = self.keys().sign(ACCESS_TOKEN_TYPE, &claims)?;
+        let token = AccessToken { expires_at, family, revoked: false };
+        self.grants().remember_access_token(claims.jti, token, now);
+        Ok(IssuedAccessToken { value, lifetime })
+    }
+
+    /// Issues an id_token beside an access token,
+    /// [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
+    pub(crate) fn issue_id_token(&self, authorization: &Authorization, access_token: &str) -> io::Result<String> {
+        let now = self.clock.now();
+        let keys = self.keys();
+        let mut claims = json!({
+            "iss": self.base_url,
+            "sub": authorization.subject,
+            "aud": authorization.client_id,
+            "iat": now / 1000,
+            "exp": (now + millis(self.settings.access_token_lifetime)).div_ceil(1000),
+            "auth_time": authorization.auth_time / 1000,
+            "at_hash": keys.half_hash(access_token),
+        });
+        if let Some(members) = claims.as_object_mut() {
+            let has = |scope: &str| authorization.scope.iter().any(|granted| granted == scope);
+            if let Some(nonce) = &authorization.nonce {
+                members.insert("nonce".to_owned(), nonce.clone().into());
+            }
+            if let Some(username) = &authorization.username {
+                if has("profile") {
+                    members.insert("name".to_owned(), username.clone().into());
+                }
+                if has("email") && username.contains('@') {
+                    members.insert("email".to_owned(), username.clone().into());
+                }
+            }
+        }
+        keys.sign("JWT", &claims)
+    }
+
+    /// Reads an access token and judges all but its audience: signature, type, issuer, expiry,
+    /// revocation.
+    pub(crate) fn read_access_token(&self, token: &str) -> Result<AccessClaims, Refusal> {
+        let claims: AccessClaims = self.keys().verify(ACCESS_TOKEN_TYPE, token).ok_or(Refusal::Invalid)?;
+        if claims.iss != self.base_url {
+            return Err(Refusal::Invalid);
+        }
+        let now = self.clock.now();
+        let known = self.grants().access_token(&claims.jti);
+        if now >= known.map_or(claims.exp * 1000, |token| token.expires_at) {
+            return Err(Refusal::Expired);
+        }
+        if known.is_some_and(|token| token.revoked) {
+            return Err(Refusal::Revoked);
+        }
+        Ok(claims)
+    }
+
+    /// Judges an access token as Butlr's API does: good, and meant for it.
+    pub(crate) fn authenticate(&self, token: &str) -> Result<AccessClaims, Refusal> {
+        let claims = self.read_access_token(token)?;
+        if claims.aud.iter().any(|audience| audience == API_AUDIENCE) { Ok(claims) } else { Err(Refusal::WrongAudience) }
+    }
+}
