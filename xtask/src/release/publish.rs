@@ -65,15 +65,27 @@ fn package(workspace: &Workspace, order: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Can be called again after it was cut off: what the registry already has is left alone.
 fn upload(workspace: &Workspace, order: &[String], version: &str) -> Result<()> {
     let shell = &workspace.shell;
-    let packages = order.iter().flat_map(|name| ["--package", name]);
-    // The packages were built a moment ago.
-    cmd!(shell, "cargo publish --locked --no-verify {packages...}").run()?;
+    let missing = order.iter().filter(|name| !is_in_registry(workspace, name, version));
+    let packages: Vec<&str> = missing.flat_map(|name| ["--package", name.as_str()]).collect();
+    if !packages.is_empty() {
+        // The packages were built a moment ago.
+        cmd!(shell, "cargo publish --locked --no-verify {packages...}").run()?;
+    }
     let tag = format!("v{version}");
-    cmd!(shell, "git tag --annotate {tag} --message {tag}").run()?;
+    if cmd!(shell, "git tag --list {tag}").quiet().read()?.is_empty() {
+        cmd!(shell, "git tag --annotate {tag} --message {tag}").run()?;
+    }
     println!("{version} is published; to show it to others: git push origin {tag}");
     Ok(())
+}
+
+fn is_in_registry(workspace: &Workspace, name: &str, version: &str) -> bool {
+    let shell = &workspace.shell;
+    let query = cmd!(shell, "cargo info --quiet --registry crates-io {name}@{version}");
+    query.quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
 
 /// Each crate after everything it is built from, otherwise in the order given.
