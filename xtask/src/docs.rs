@@ -17,9 +17,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// Builds the API reference; a broken link is an error.
+///
+/// Of libraries only: the program has the facade's name, and the pages of one would replace the other's.
 pub(crate) fn reference(workspace: &Workspace) -> Result<()> {
     let shell = &workspace.shell;
-    cmd!(shell, "cargo doc --workspace --exclude xtask --no-deps --all-features --locked")
+    cmd!(shell, "cargo doc --workspace --exclude xtask --no-deps --lib --all-features --locked")
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()?;
     Ok(())

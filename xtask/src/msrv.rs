@@ -31,16 +31,17 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 fn compile(workspace: &Workspace, promised: &str) -> Result<()> {
     let shell = &workspace.shell;
     let toolchains = cmd!(shell, "rustup toolchain list").quiet().ignore_stderr().read().unwrap_or_default();
-    if !toolchains.lines().any(|line| line.starts_with(promised)) {
+    let mut installed = toolchains.lines().filter_map(|line| line.split_whitespace().next());
+    let Some(toolchain) = installed.find(|name| name.starts_with(promised)) else {
         println!(
             "skip  compiling with it; to have that: rustup toolchain install {promised} --profile minimal"
         );
         return Ok(());
-    }
+    };
     // Its own directory, so that two compilers do not evict each other's work.
     let exclude = ["--exclude", "xtask"];
     cmd!(shell, "cargo check --workspace {exclude...} --all-features --locked --target-dir target/msrv")
-        .env("RUSTUP_TOOLCHAIN", promised)
+        .env("RUSTUP_TOOLCHAIN", toolchain)
         .run()?;
     Ok(())
 }
