@@ -17,10 +17,13 @@ pub(super) fn run(workspace: &Workspace, version: &Version) -> Result<()> {
     demand_clean_tree(workspace)?;
     let mut root = workspace.manifest("Cargo.toml")?;
     let current = current_version(&root)?;
-    if *version <= current {
+    let changelog = workspace.read("CHANGELOG.md")?;
+    // The very first release keeps the version that the manifest was born with.
+    let is_first = *version == current && !changelog.contains(&format!("\n## [{current}]"));
+    if *version <= current && !is_first {
         bail!("{version} is not greater than the present version, {current}");
     }
-    let changelog = roll(&workspace.read("CHANGELOG.md")?, version, today()?)?;
+    let changelog = roll(&changelog, version, today()?)?;
 
     set_version(&mut root, version)?;
     let members = workspace.members()?;

@@ -139,3 +139,18 @@ fn release_is_refused_for_a_dirty_tree_or_a_version_that_is_not_greater() {
     workspace.write("crates/a/src/lib.rs", "//! Changed.\n").unwrap();
     assert!(refused("0.2.0").contains("not committed"));
 }
+
+#[test]
+fn first_release_keeps_the_version_of_the_manifest() {
+    let directory = tempfile::tempdir().unwrap();
+    let workspace = scratch(directory.path());
+    let shell = &workspace.shell;
+    workspace.write("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n- Everything.\n").unwrap();
+    cmd!(shell, "git commit --all --quiet --message news").run().unwrap();
+
+    prepare::run(&workspace, &version("0.1.0")).unwrap();
+
+    assert!(workspace.is_clean().unwrap());
+    assert!(workspace.read("CHANGELOG.md").unwrap().contains("## [0.1.0] - "));
+    assert!(prepare::run(&workspace, &version("0.1.0")).is_err());
+}
