@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::AuthorizationServer;
 use crate::keys::SigningAlgorithm;
 use crate::registry::{Client, User};
 use crate::settings::{Rotation, Settings, Successor, Unauthenticated};
-use crate::AuthorizationServer;
 
 /// Sets up an [`AuthorizationServer`].
 ///

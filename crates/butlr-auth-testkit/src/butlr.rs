@@ -1,13 +1,21 @@
 //! A small Butlr API: its logins, its minted clients and the data behind them.
 
+mod assets;
 mod bearer;
 mod clients;
+mod estate;
+mod graphql;
 mod login;
+mod reporting;
+mod series;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+
+pub(crate) use estate::Estate;
+pub(crate) use graphql::{ApiSchema, schema};
 
 use crate::state::State;
 
@@ -21,4 +29,7 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/api/v2/refresh", post(login::refresh))
         .route("/api/v1/client", get(clients::list).post(clients::create))
         .route("/api/v1/client/{id}", get(clients::show).delete(clients::delete))
+        .route("/api/v3/graphql", post(graphql::answer))
+        .route("/api/v3/reporting", post(reporting::report))
+        .route("/api/v4/reporting/stats", post(reporting::statistics))
 }

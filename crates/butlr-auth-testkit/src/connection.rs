@@ -84,14 +84,20 @@ impl fmt::Display for Cut {
 
 impl Error for Cut {}
 
-async fn answer(state: Arc<State>, routes: Router, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+async fn answer(
+    state: Arc<State>,
+    routes: Router,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     let endpoint = Endpoint::of(parts.uri.path());
     if let Some(endpoint) = endpoint {
         state.journal.count(endpoint);
     }
     if !names_loopback(parts.headers.get(HOST)) {
-        return Ok((StatusCode::MISDIRECTED_REQUEST, "this server answers to loopback names only\n").into_response());
+        return Ok(
+            (StatusCode::MISDIRECTED_REQUEST, "this server answers to loopback names only\n").into_response()
+        );
     }
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
@@ -108,7 +114,8 @@ async fn answer(state: Arc<State>, routes: Router, request: Request<Incoming>) -
     if !fault.after_commit {
         wait(&fault).await;
     }
-    let response = if acts { Some(call(routes, Request::from_parts(parts, Body::from(body))).await) } else { None };
+    let response =
+        if acts { Some(call(routes, Request::from_parts(parts, Body::from(body))).await) } else { None };
     if fault.after_commit {
         wait(&fault).await;
     }

@@ -69,14 +69,22 @@ async fn journal(Extract(state): Extract<Arc<State>>) -> Json<Value> {
     let journal = state.journal.snapshot();
     let requests: Map<String, Value> = Endpoint::ALL
         .into_iter()
-        .filter_map(|endpoint| Some((serde_json::to_value(endpoint).ok()?.as_str()?.to_owned(), journal.requests(endpoint).into())))
+        .filter_map(|endpoint| {
+            Some((
+                serde_json::to_value(endpoint).ok()?.as_str()?.to_owned(),
+                journal.requests(endpoint).into(),
+            ))
+        })
         .collect();
-    Json(json!({ "events": journal.events(), "requests": requests, "token_requests": journal.token_requests() }))
+    Json(
+        json!({ "events": journal.events(), "requests": requests, "token_requests": journal.token_requests() }),
+    )
 }
 
 /// A page in a browser must not steer the server: it cannot send JSON elsewhere without asking
 /// first, and what it sends carries its origin.
 fn refusal(headers: &HeaderMap) -> Option<Response> {
-    let json = headers.get(CONTENT_TYPE).is_none_or(|value| value.as_bytes().starts_with(b"application/json"));
+    let json =
+        headers.get(CONTENT_TYPE).is_none_or(|value| value.as_bytes().starts_with(b"application/json"));
     (headers.contains_key(ORIGIN) || !json).then(|| StatusCode::FORBIDDEN.into_response())
 }

@@ -198,7 +198,9 @@ impl Grants {
     /// Revokes the refresh tokens of a family. Access tokens live on, as they do on most servers:
     /// a theft alarm must not take the token that honest callers still hold.
     fn revoke_refresh_tokens(&mut self, family: u64) {
-        if let Some(family) = usize::try_from(family).ok().and_then(|number| self.families.get_mut(number - 1)) {
+        if let Some(family) =
+            usize::try_from(family).ok().and_then(|number| self.families.get_mut(number - 1))
+        {
             family.revoked = true;
         }
     }

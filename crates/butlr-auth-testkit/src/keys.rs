@@ -131,8 +131,8 @@ impl SigningKey {
         let random = SystemRandom::new();
         let private = match algorithm {
             SigningAlgorithm::Es256 => {
-                let document =
-                    EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(failed)?;
+                let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                    .map_err(failed)?;
                 EncodingKey::from_ec_der(document.as_ref())
             }
             SigningAlgorithm::EdDsa => {

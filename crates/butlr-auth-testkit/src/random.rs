@@ -25,16 +25,6 @@ pub(crate) fn refresh_token() -> String {
     format!("{}%3d", token(80))
 }
 
-/// A GUID in upper case, the shape of client ids and secrets on several servers.
-pub(crate) fn guid() -> String {
-    let mut bytes = [0; 16];
-    let filled = aws_lc_rs::rand::fill(&mut bytes);
-    debug_assert!(filled.is_ok(), "the operating system gives random bytes");
-    let hex = hex(&bytes).to_ascii_uppercase();
-    let parts: Vec<&str> = [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().filter_map(|r| hex.get(r)).collect();
-    parts.join("-")
-}
-
 /// What stands for a secret in the journal: the first 16 hexadecimal digits of its SHA-256.
 pub(crate) fn fingerprint(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());

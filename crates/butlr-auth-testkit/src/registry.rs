@@ -87,7 +87,13 @@ impl Client {
 
     pub(crate) fn mint(name: String, description: String) -> Self {
         let id = format!("client_{}", random::token(20).replace(['-', '_'], "0"));
-        Self { name, description, redirect_uris: Vec::new(), minted: true, ..Self::confidential(id, random::token(48)) }
+        Self {
+            name,
+            description,
+            redirect_uris: Vec::new(),
+            minted: true,
+            ..Self::confidential(id, random::token(48))
+        }
     }
 }
 
@@ -125,7 +131,10 @@ impl User {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("username", &self.username).field("password", &"[redacted]").finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("username", &self.username)
+            .field("password", &"[redacted]")
+            .finish_non_exhaustive()
     }
 }
 
@@ -175,9 +184,12 @@ impl Samples {
     pub(crate) fn of_the_documents() -> (Vec<Client>, Vec<User>) {
         let clients = vec![
             Client::confidential("your_client_id", "your_client_secret").name("Documentation sample"),
-            Client::confidential("BA779C49-4D93-4785-9596-25805A24C5DC", "4AD3CE00-8ED5-4F0A-A979-ACE64A15207C")
-                .name("Documentation sample")
-                .redirect_uris(["https://client.example.com/callback"]),
+            Client::confidential(
+                "BA779C49-4D93-4785-9596-25805A24C5DC",
+                "4AD3CE00-8ED5-4F0A-A979-ACE64A15207C",
+            )
+            .name("Documentation sample")
+            .redirect_uris(["https://client.example.com/callback"]),
         ];
         let users = vec![User::new("your@email.com", "your_password"), User::new("jsmith", "password123")];
         (clients, users)
@@ -185,7 +197,13 @@ impl Samples {
 }
 
 fn loopback_redirects() -> Vec<String> {
-    ["http://127.0.0.1/callback", "http://[::1]/callback", "http://127.0.0.1/", "http://[::1]/", "https://client.example.com/callback"]
-        .map(str::to_owned)
-        .to_vec()
+    [
+        "http://127.0.0.1/callback",
+        "http://[::1]/callback",
+        "http://127.0.0.1/",
+        "http://[::1]/",
+        "https://client.example.com/callback",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }

@@ -145,9 +145,16 @@ impl AuthorizationServer {
         }
     }
 
-    pub(crate) async fn spawn(settings: Settings, clients: Vec<Client>, users: Vec<User>) -> io::Result<Self> {
+    pub(crate) async fn spawn(
+        settings: Settings,
+        clients: Vec<Client>,
+        users: Vec<User>,
+    ) -> io::Result<Self> {
         if !settings.address.is_loopback() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this server listens on loopback addresses only"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "this server listens on loopback addresses only",
+            ));
         }
         let listener = TcpListener::bind(SocketAddr::new(settings.address, settings.port))?;
         listener.set_nonblocking(true)?;

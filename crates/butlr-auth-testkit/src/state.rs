@@ -1,11 +1,12 @@
 //! Everything a request can reach, and the issuing of tokens.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::butlr::{ApiSchema, Estate, schema};
 use crate::fault::Faults;
 use crate::grants::{AccessToken, Authorization, Grants};
 use crate::journal::JournalWriter;
@@ -19,7 +20,6 @@ use crate::time::{ServerClock, millis};
 /// The type of an access token, [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) samples: Samples,
@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) journal: JournalWriter,
     pub(crate) faults: Faults,
     pub(crate) pending: PendingRequests,
+    pub(crate) estate: Arc<Estate>,
+    pub(crate) schema: ApiSchema,
     keys: RwLock<KeyRing>,
     registry: RwLock<Registry>,
     grants: Mutex<Grants>,
@@ -75,8 +77,16 @@ impl Refusal {
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, samples: Samples, registry: Registry, base_url: String) -> io::Result<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        samples: Samples,
+        registry: Registry,
+        base_url: String,
+    ) -> io::Result<Self> {
+        let estate = Arc::new(Estate::sample());
         Ok(Self {
+            schema: schema(Arc::clone(&estate)),
+            estate,
             keys: RwLock::new(KeyRing::generate(settings.signing_algorithm)?),
             journal: JournalWriter::new(settings.journal_file.as_deref())?,
             registry: RwLock::new(registry),
@@ -143,7 +153,11 @@ impl State {
 
     /// Issues an id_token beside an access token,
     /// [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
-    pub(crate) fn issue_id_token(&self, authorization: &Authorization, access_token: &str) -> io::Result<String> {
+    pub(crate) fn issue_id_token(
+        &self,
+        authorization: &Authorization,
+        access_token: &str,
+    ) -> io::Result<String> {
         let now = self.clock.now();
         let keys = self.keys();
         let mut claims = json!({
@@ -193,6 +207,10 @@ impl State {
     /// Judges an access token as Butlr's API does: good, and meant for it.
     pub(crate) fn authenticate(&self, token: &str) -> Result<AccessClaims, Refusal> {
         let claims = self.read_access_token(token)?;
-        if claims.aud.iter().any(|audience| audience == API_AUDIENCE) { Ok(claims) } else { Err(Refusal::WrongAudience) }
+        if claims.aud.iter().any(|audience| audience == API_AUDIENCE) {
+            Ok(claims)
+        } else {
+            Err(Refusal::WrongAudience)
+        }
     }
 }

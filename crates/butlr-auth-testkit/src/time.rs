@@ -11,7 +11,10 @@ pub(crate) struct ServerClock {
 
 impl ServerClock {
     /// Milliseconds since 1970-01-01, UTC.
-    #[expect(clippy::disallowed_methods, reason = "this server stands for another machine, with its own clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this server stands for another machine, with its own clock"
+    )]
     pub(crate) fn now(&self) -> u64 {
         let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
         machine.saturating_add_signed(self.offset.load(Ordering::Relaxed))

@@ -16,7 +16,12 @@ use crate::registry::User;
 use crate::state::State;
 
 /// Opens an authorization URL, decides, and gives the address to which the browser is sent.
-pub(crate) async fn decide(state: &State, authorization_url: &str, user: &User, decision: &str) -> io::Result<String> {
+pub(crate) async fn decide(
+    state: &State,
+    authorization_url: &str,
+    user: &User,
+    decision: &str,
+) -> io::Result<String> {
     let target = authorization_url
         .strip_prefix(state.base_url.as_str())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the URL does not lead to this server"))?;
@@ -28,9 +33,15 @@ pub(crate) async fn decide(state: &State, authorization_url: &str, user: &User, 
     }
     let cookie = header(&page, SET_COOKIE).and_then(|line| Some(line.split(';').next()?.to_owned()));
     let html = page.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-    let ticket = hidden_ticket(&String::from_utf8_lossy(&html)).ok_or_else(|| unexpected("no form to fill in"))?;
+    let ticket =
+        hidden_ticket(&String::from_utf8_lossy(&html)).ok_or_else(|| unexpected("no form to fill in"))?;
     let form = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("ticket", ticket.as_str()), ("username", &user.username), ("password", &user.password), ("decision", decision)])
+        .extend_pairs([
+            ("ticket", ticket.as_str()),
+            ("username", &user.username),
+            ("password", &user.password),
+            ("decision", decision),
+        ])
         .finish();
     let answer = Request::post("/authorize")
         .header(HOST, host)

@@ -29,7 +29,11 @@ pub(crate) enum Unauthorized {
 
 impl Caller {
     /// Verifies the bearer token of a request, and journals a refusal.
-    pub(crate) fn authenticate(state: &State, headers: &HeaderMap, endpoint: Endpoint) -> Result<Self, Unauthorized> {
+    pub(crate) fn authenticate(
+        state: &State,
+        headers: &HeaderMap,
+        endpoint: Endpoint,
+    ) -> Result<Self, Unauthorized> {
         let Some(token) = bearer(headers) else {
             record(state, endpoint, None, None, "missing");
             return Err(Unauthorized::Missing);
@@ -44,7 +48,12 @@ impl Caller {
     }
 
     /// Checks that the token has a scope.
-    pub(crate) fn needs(&self, state: &State, endpoint: Endpoint, scope: &'static str) -> Result<(), Unauthorized> {
+    pub(crate) fn needs(
+        &self,
+        state: &State,
+        endpoint: Endpoint,
+        scope: &'static str,
+    ) -> Result<(), Unauthorized> {
         if self.0.scope.split(' ').any(|granted| granted == scope) {
             return Ok(());
         }
@@ -77,7 +86,9 @@ impl IntoResponse for Unauthorized {
             ),
             Self::InvalidToken(why) => (
                 StatusCode::UNAUTHORIZED,
-                format!(r#"Bearer realm="butlr", error="invalid_token", error_description="the access token is {why}""#),
+                format!(
+                    r#"Bearer realm="butlr", error="invalid_token", error_description="the access token is {why}""#
+                ),
                 format!("the access token is {why}"),
             ),
             Self::InsufficientScope(scope) => (

@@ -25,7 +25,11 @@ struct Wish {
 pub(crate) async fn create(Extract(state): Extract<Arc<State>>, _: Caller, body: Bytes) -> Response {
     let wish = serde_json::from_slice::<Wish>(&body).ok().filter(|wish| !wish.name.trim().is_empty());
     let Some(wish) = wish else {
-        return error(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "name is required, and description may be given");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "INVALID_REQUEST",
+            "name is required, and description may be given",
+        );
     };
     let client = Client::mint(wish.name, wish.description);
     let answer = json!({
@@ -50,7 +54,11 @@ pub(crate) async fn show(Extract(state): Extract<Arc<State>>, Path(id): Path<Str
     }
 }
 
-pub(crate) async fn delete(Extract(state): Extract<Arc<State>>, Path(id): Path<String>, _: Caller) -> Response {
+pub(crate) async fn delete(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+    _: Caller,
+) -> Response {
     let mut registry = state.registry_mut();
     let before = registry.clients.len();
     registry.clients.retain(|client| !(client.minted && client.id == id));

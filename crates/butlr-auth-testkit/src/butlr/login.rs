@@ -19,17 +19,26 @@ use crate::settings::API_AUDIENCE;
 use crate::state::State;
 
 /// `POST /api/v2/login`: body exactly `{"username","password"}`.
-pub(crate) async fn password(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn password(
+    Extract(state): Extract<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut exchange = Exchange::new(&state, Endpoint::ButlrLogin, Some("password"));
     exchange.event.client_id = Some(LOGIN_CLIENT.to_owned());
     let answer = json(&headers, &body).and_then(|body| {
         let (Some(username), Some(password), true) =
             (body.get("username"), body.get("password"), body.are_exactly(&["username", "password"]))
         else {
-            return Err(Refused::invalid_request("the body must hold username and password, and nothing else"));
+            return Err(Refused::invalid_request(
+                "the body must hold username and password, and nothing else",
+            ));
         };
         let user = state.registry().user(username, password).cloned();
-        let wrong = || Refused::invalid_grant("the username or the password is wrong").with_status(StatusCode::UNAUTHORIZED);
+        let wrong = || {
+            Refused::invalid_grant("the username or the password is wrong")
+                .with_status(StatusCode::UNAUTHORIZED)
+        };
         let user = user.ok_or_else(wrong)?;
         let scope = IDENTITY_SCOPES.iter().chain(&API_SCOPES).map(|scope| (*scope).to_owned()).collect();
         let authorization = Authorization {
@@ -88,11 +97,17 @@ pub(crate) async fn client_credentials(
 
 /// `POST /api/v2/refresh`: `{"grant_type":"refresh_token","refresh_token":…}` and no client. Butlr
 /// documents no such endpoint; a client finds it only when it is told of it.
-pub(crate) async fn refresh(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn refresh(
+    Extract(state): Extract<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut exchange = Exchange::new(&state, Endpoint::ButlrRefresh, Some("refresh_token"));
     let answer = json(&headers, &body).and_then(|body| {
         exchange.event.presented = body.get("refresh_token").map(fingerprint);
-        if !body.are_exactly(&["grant_type", "refresh_token"]) || body.get("grant_type") != Some("refresh_token") {
+        if !body.are_exactly(&["grant_type", "refresh_token"])
+            || body.get("grant_type") != Some("refresh_token")
+        {
             return Err(Refused::invalid_request(
                 "the body must hold grant_type, which is refresh_token, and refresh_token",
             ));

@@ -66,7 +66,8 @@ impl Refused {
 
 impl From<std::io::Error> for Refused {
     fn from(_: std::io::Error) -> Self {
-        Self::new("server_error", "the token could not be signed").with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        Self::new("server_error", "the token could not be signed")
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State as Extract;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url, form_urlencoded};
@@ -68,12 +71,17 @@ pub(crate) async fn show(Extract(state): Extract<Arc<State>>, headers: HeaderMap
     };
     let redirect_uri = match redirect_uri(&client, query.get("redirect_uri")) {
         Some(uri) => uri.to_owned(),
-        None => return problem_page("The application that sent you here gave an address that is not registered for it."),
+        None => {
+            return problem_page(
+                "The application that sent you here gave an address that is not registered for it.",
+            );
+        }
     };
     match check(&state, &client, redirect_uri.clone(), &query) {
         Ok(request) => consent_page(&state, &headers, request, "", None),
         Err(denied) => {
-            let response_type = query.get("response_type").and_then(ResponseType::parse).unwrap_or(ResponseType::Code);
+            let response_type =
+                query.get("response_type").and_then(ResponseType::parse).unwrap_or(ResponseType::Code);
             deny(&state, &redirect_uri, response_type, query.get("state"), &denied)
         }
     }
@@ -105,7 +113,8 @@ pub(crate) async fn decide(Extract(state): Extract<Arc<State>>, headers: HeaderM
         let denied = Denied { code: "access_denied", description: "the person said no" };
         return deny(&state, &request.redirect_uri, request.response_type, request.state.as_deref(), &denied);
     }
-    let (username, password) = (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
+    let (username, password) =
+        (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
     let Some(user) = state.registry().user(username, password).cloned() else {
         event.outcome = "wrong_password".to_owned();
         state.journal.record(event);
@@ -167,11 +176,18 @@ fn approve(state: &State, request: AuthorizationRequest, user: User, now: u64) -
     redirect(state, &request.redirect_uri, request.response_type, request.state.as_deref(), answer)
 }
 
-fn check(state: &State, client: &Client, redirect_uri: String, query: &Parameters) -> Result<AuthorizationRequest, Denied> {
+fn check(
+    state: &State,
+    client: &Client,
+    redirect_uri: String,
+    query: &Parameters,
+) -> Result<AuthorizationRequest, Denied> {
     let invalid = |description| Denied { code: "invalid_request", description };
     let response_type = query.get("response_type").ok_or_else(|| invalid("response_type is missing"))?;
-    let response_type = ResponseType::parse(response_type)
-        .ok_or(Denied { code: "unsupported_response_type", description: "code, token and id_token token are known" })?;
+    let response_type = ResponseType::parse(response_type).ok_or(Denied {
+        code: "unsupported_response_type",
+        description: "code, token and id_token token are known",
+    })?;
     let challenge = query.get("code_challenge");
     //= https://www.rfc-editor.org/rfc/rfc7636#section-4.4.1
     //# If the server requires Proof Key for Code Exchange (PKCE) by OAuth
@@ -214,7 +230,11 @@ fn redirect_uri<'a>(client: &'a Client, asked: Option<&'a str>) -> Option<&'a st
             _ => None,
         };
     };
-    client.redirect_uris.iter().any(|registered| registered == asked || differs_in_loopback_port(registered, asked)).then_some(asked)
+    client
+        .redirect_uris
+        .iter()
+        .any(|registered| registered == asked || differs_in_loopback_port(registered, asked))
+        .then_some(asked)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc8252#section-7.3
@@ -229,11 +249,21 @@ fn differs_in_loopback_port(registered: &str, asked: &str) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         _ => false,
     };
-    loopback && registered.scheme() == "http" && asked.set_port(registered.port()).is_ok() && registered == asked
+    loopback
+        && registered.scheme() == "http"
+        && asked.set_port(registered.port()).is_ok()
+        && registered == asked
 }
 
-fn deny(state: &State, redirect_uri: &str, kind: ResponseType, echo: Option<&str>, denied: &Denied) -> Response {
-    let answer = vec![("error", denied.code.to_owned()), ("error_description", denied.description.to_owned())];
+fn deny(
+    state: &State,
+    redirect_uri: &str,
+    kind: ResponseType,
+    echo: Option<&str>,
+    denied: &Denied,
+) -> Response {
+    let answer =
+        vec![("error", denied.code.to_owned()), ("error_description", denied.description.to_owned())];
     redirect(state, redirect_uri, kind, echo, answer)
 }
 
@@ -262,7 +292,13 @@ fn redirect(
     sealed((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
 }
 
-fn consent_page(state: &State, headers: &HeaderMap, request: AuthorizationRequest, username: &str, problem: Option<&str>) -> Response {
+fn consent_page(
+    state: &State,
+    headers: &HeaderMap,
+    request: AuthorizationRequest,
+    username: &str,
+    problem: Option<&str>,
+) -> Response {
     let nonce = random::token(16);
     let known = browser(headers).map(str::to_owned);
     let browser = known.clone().unwrap_or_else(|| random::token(16));
@@ -327,5 +363,7 @@ fn destination(redirect_uri: &str) -> String {
 
 fn browser(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|line| line.split("; ")).find_map(|cookie| cookie.strip_prefix(BROWSER)?.strip_prefix('='))
+    cookies
+        .flat_map(|line| line.split("; "))
+        .find_map(|cookie| cookie.strip_prefix(BROWSER)?.strip_prefix('='))
 }

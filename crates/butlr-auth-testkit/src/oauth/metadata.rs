@@ -23,7 +23,10 @@ pub(crate) async fn openid(Extract(state): Extract<Arc<State>>) -> Json<Value> {
     let mut document = metadata(&state);
     if let Some(members) = document.as_object_mut() {
         members.insert("subject_types_supported".to_owned(), json!(["public"]));
-        members.insert("id_token_signing_alg_values_supported".to_owned(), json!([state.keys().algorithm_name()]));
+        members.insert(
+            "id_token_signing_alg_values_supported".to_owned(),
+            json!([state.keys().algorithm_name()]),
+        );
         members.insert(
             "claims_supported".to_owned(),
             json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "email"]),

@@ -71,7 +71,8 @@ impl PendingRequests {
     /// another site posts carries no ticket of this browser.
     pub(crate) fn take(&self, ticket: &str, browser: &str, now: u64) -> Option<AuthorizationRequest> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = pending.get(ticket).is_some_and(|p| p.browser == browser && now.saturating_sub(p.at) < PATIENCE);
+        let fits =
+            pending.get(ticket).is_some_and(|p| p.browser == browser && now.saturating_sub(p.at) < PATIENCE);
         if !fits {
             return None;
         }

@@ -67,7 +67,11 @@ fn revoke_token(state: &State, token: &str, client: &Client) {
     state.journal.record(event);
 }
 
-pub(crate) async fn introspect(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn introspect(
+    Extract(state): Extract<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     match token_and_client(&state, &headers, &body) {
         //= https://www.rfc-editor.org/rfc/rfc7662#section-2.1
         //# To prevent token scanning attacks, the endpoint MUST also require
@@ -99,7 +103,9 @@ fn introspection(state: &State, token: &str) -> Value {
     match state.read_access_token(token) {
         Ok(claims) => {
             let mut answer = json!({ "active": true, "token_type": "Bearer" });
-            if let (Some(answer), Ok(Value::Object(claims))) = (answer.as_object_mut(), serde_json::to_value(claims)) {
+            if let (Some(answer), Ok(Value::Object(claims))) =
+                (answer.as_object_mut(), serde_json::to_value(claims))
+            {
                 answer.extend(claims);
             }
             answer

@@ -56,7 +56,12 @@ impl<'a> Exchange<'a> {
     }
 
     /// Issues the tokens of one answer.
-    pub(crate) fn issue(&mut self, granted: &Authorization, scope: &[String], refresh_token: Option<String>) -> Answer {
+    pub(crate) fn issue(
+        &mut self,
+        granted: &Authorization,
+        scope: &[String],
+        refresh_token: Option<String>,
+    ) -> Answer {
         let access = self.state.issue_access_token(granted, scope, self.event.family)?;
         let openid = granted.username.is_some() && scope.iter().any(|scope| scope == "openid");
         let id_token = openid.then(|| self.state.issue_id_token(granted, &access.value)).transpose()?;
@@ -81,7 +86,11 @@ impl<'a> Exchange<'a> {
     }
 }
 
-pub(crate) async fn exchange(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn exchange(
+    Extract(state): Extract<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let parameters = Parameters::from_body(&headers, &body);
     let grant_type = parameters.as_ref().ok().and_then(|parameters| parameters.get("grant_type"));
     let mut exchange = Exchange::new(&state, Endpoint::Token, grant_type);
@@ -93,7 +102,8 @@ pub(crate) async fn exchange(Extract(state): Extract<Arc<State>>, headers: Heade
 }
 
 fn answer(exchange: &mut Exchange<'_>, headers: &HeaderMap, parameters: &Parameters) -> Answer {
-    let grant_type = parameters.get("grant_type").ok_or_else(|| Refused::invalid_request("grant_type is missing"))?;
+    let grant_type =
+        parameters.get("grant_type").ok_or_else(|| Refused::invalid_request("grant_type is missing"))?;
     exchange.event.client_id = parameters.get("client_id").map(str::to_owned);
     exchange.event.presented = parameters.get("refresh_token").map(fingerprint);
     let client = authenticate(exchange.state, headers, parameters)?;
@@ -136,7 +146,9 @@ fn authorization_code(exchange: &mut Exchange<'_>, client: &Client, parameters: 
         //= https://www.rfc-editor.org/rfc/rfc9700#section-4.8.2
         //# Authorization servers MUST mitigate this attack.
         (None, Some(_)) => {
-            return Err(Refused::invalid_grant("code_verifier is given, but the authorization request had no challenge"));
+            return Err(Refused::invalid_grant(
+                "code_verifier is given, but the authorization request had no challenge",
+            ));
         }
         _ => return Err(Refused::invalid_grant("code_verifier does not match the challenge")),
     }
@@ -186,8 +198,14 @@ fn client_credentials(exchange: &mut Exchange<'_>, client: &Client, parameters: 
 }
 
 /// The refresh token grant. Butlr's password sessions come here without a client.
-pub(crate) fn refresh(exchange: &mut Exchange<'_>, client: Option<&Client>, parameters: &Parameters) -> Answer {
-    let value = parameters.get("refresh_token").ok_or_else(|| Refused::invalid_request("refresh_token is missing"))?;
+pub(crate) fn refresh(
+    exchange: &mut Exchange<'_>,
+    client: Option<&Client>,
+    parameters: &Parameters,
+) -> Answer {
+    let value = parameters
+        .get("refresh_token")
+        .ok_or_else(|| Refused::invalid_request("refresh_token is missing"))?;
     let state = exchange.state;
     let mut grants = state.grants();
     exchange.event.presented = Some(fingerprint(value));
@@ -253,7 +271,9 @@ pub(crate) fn granted_scope(asked: Option<&str>, person: bool) -> Result<Vec<Str
 pub(crate) fn granted_audience(state: &State, parameters: &Parameters) -> Result<Vec<String>, Refused> {
     let mut granted: Vec<String> = Vec::new();
     for asked in parameters.all("audience").chain(parameters.all("resource")) {
-        if ![crate::settings::API_AUDIENCE, &state.base_url, &state.settings.default_audience].contains(&asked) {
+        if ![crate::settings::API_AUDIENCE, &state.base_url, &state.settings.default_audience]
+            .contains(&asked)
+        {
             return Err(Refused::new("invalid_target", "no such audience"));
         }
         if !granted.iter().any(|already| already == asked) {
