@@ -3,4 +3,11 @@
 
 mod support;
 
+mod api;
+mod authorize;
 mod butlr_login;
+mod clients;
+mod faults;
+mod judgement;
+mod refresh;
+mod token;
