@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use url::{Host, Url};
 
@@ -35,7 +34,6 @@ const BODY_LIMIT: usize = 1 << 20;
 
 /// Serves until told to stop. Every connection is a task of this runtime and ends with it.
 pub(crate) async fn serve(state: Arc<State>, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let mut routes = oauth::routes().merge(butlr::routes());
     if state.settings.control {
         routes = routes.merge(control::routes());

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 use crate::builder::Builder;
@@ -156,8 +157,11 @@ impl AuthorizationServer {
                 "this server listens on loopback addresses only",
             ));
         }
-        let listener = TcpListener::bind(SocketAddr::new(settings.address, settings.port))?;
-        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _of_the_server = runtime.enter();
+            listen(SocketAddr::new(settings.address, settings.port))?
+        };
         let base_url = format!("http://{}", listener.local_addr()?);
         let samples = Samples::new();
         let (mut known_clients, mut known_users) = Samples::of_the_documents();
@@ -167,7 +171,6 @@ impl AuthorizationServer {
         known_users.extend(users);
         let registry = Registry { clients: known_clients, users: known_users };
         let state = Arc::new(State::new(settings, samples, registry, base_url)?);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&state);
         let thread = thread::Builder::new().name("authorization-server".to_owned()).spawn(move || {
@@ -194,4 +197,13 @@ impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationServer").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
+}
+
+/// Listens with room for a herd: the usual queue of 128 would make the 129th client of a thousand
+/// wait a second for its second try.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4096)
 }

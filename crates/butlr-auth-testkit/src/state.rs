@@ -151,7 +151,7 @@ impl State {
         Ok(IssuedAccessToken { value, lifetime })
     }
 
-    /// Issues an id_token beside an access token,
+    /// Issues an `id_token` beside an access token,
     /// [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
     pub(crate) fn issue_id_token(
         &self,

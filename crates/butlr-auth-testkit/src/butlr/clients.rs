@@ -70,9 +70,10 @@ pub(crate) async fn delete(
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// A client as it is shown after its making: without its secret, which is seen once, ever.
+/// A client as it is shown after its making: without its secret, which is seen once, ever. Butlr's
+/// documentation calls it `id` in lists and `client_id` at its making; both are here.
 fn shown(client: &Client) -> Value {
-    json!({ "name": client.name, "description": client.description, "client_id": client.id })
+    json!({ "id": client.id, "name": client.name, "description": client.description, "client_id": client.id })
 }
 
 fn not_found() -> Response {

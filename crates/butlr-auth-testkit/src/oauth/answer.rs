@@ -35,7 +35,7 @@ impl IntoResponse for TokenAnswer {
 pub(crate) struct Refused {
     status: StatusCode,
     pub(crate) code: &'static str,
-    description: &'static str,
+    pub(crate) description: &'static str,
     challenge: bool,
 }
 

@@ -206,7 +206,7 @@ fn check(
     if response_type == ResponseType::IdTokenToken && query.get("nonce").is_none() {
         return Err(invalid("nonce is required for an id_token on the redirect"));
     }
-    let refused = |refused: super::Refused| Denied { code: refused.code, description: "see the error code" };
+    let refused = |refused: super::Refused| Denied { code: refused.code, description: refused.description };
     Ok(AuthorizationRequest {
         client_id: client.id.clone(),
         client_name: client.name.clone(),

@@ -143,8 +143,11 @@ fn authorization_code(exchange: &mut Exchange<'_>, client: &Client, parameters: 
     match (&code.challenge, parameters.get("code_verifier")) {
         (Some(challenge), Some(verifier)) if is_verifier(verifier) && s256(verifier) == *challenge => {}
         (None, None) => {}
-        //= https://www.rfc-editor.org/rfc/rfc9700#section-4.8.2
-        //# Authorization servers MUST mitigate this attack.
+        //= https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1
+        //# Authorization servers MUST mitigate PKCE downgrade attacks by
+        //# ensuring that a token request containing a code_verifier parameter is
+        //# accepted only if a code_challenge parameter was present in the
+        //# authorization request
         (None, Some(_)) => {
             return Err(Refused::invalid_grant(
                 "code_verifier is given, but the authorization request had no challenge",

@@ -120,3 +120,17 @@ async fn the_journal_file_holds_every_event_and_no_secret() {
     server.shutdown().await;
     assert!(http().get(url).send().await.is_err());
 }
+
+#[tokio::test]
+async fn a_thousand_clients_at_once_are_served() {
+    let server = AuthorizationServer::start().await.unwrap();
+    let body = json!({ "username": server.user().username, "password": server.user().password });
+    let client = http();
+    let mut logins = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let request = client.post(format!("{}/api/v2/login", server.base_url())).json(&body);
+        logins.spawn(async move { send(request).await.status });
+    }
+    assert!(logins.join_all().await.into_iter().all(|status| status == 200));
+    assert_eq!(server.journal().judge().exchanges, 1000);
+}
