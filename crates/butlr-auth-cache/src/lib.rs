@@ -1,1 +1,63 @@
-//! To come.
+//! Token stores, and sessions over them that keep one OAuth 2.0 access token valid for every task, process and host.
+//!
+//! ```no_run
+//! # async fn example(endpoint: impl butlr_auth_core::TokenEndpoint + 'static) -> Result<(), butlr_auth_core::Error> {
+//! use butlr_auth_cache::{FileStore, Session};
+//! use butlr_auth_core::Grant;
+//!
+//! let session = Session::builder(endpoint)
+//!     .grant(Grant::client_credentials())
+//!     .store(FileStore::user()?)
+//!     .open()?;
+//! let token = session.token().await?; // valid now; cached, shared, renewed
+//! # Ok(()) }
+//! ```
+//!
+//! A **store** remembers, a **session** keeps a token valid. A program asks its session for a token on every request
+//! and never thinks about expiry, renewal, rotation, races, restarts or hosts again.
+//!
+//! # Stores
+//!
+//! | store | survives | seen by | exclusion |
+//! |---|---|---|---|
+//! | [`MemoryStore`] | nothing: it ends with the process | this process | a mutex |
+//! | `FileStore` (Unix) | the death of process and machine | every process of this host | file locks that the kernel frees |
+//!
+//! A store of one's own is two calls: see [`TokenStore`].
+//!
+//! # What it is not
+//!
+//! It knows no HTTP: requests go through any [`TokenEndpoint`](butlr_auth_core::TokenEndpoint), such as that of
+//! `butlr-auth-http`. It starts no task, timer or thread for an idle session.
+//!
+//! # Errors
+//!
+//! Those of [`butlr_auth_core::ErrorKind`]. A failure is shared by all callers and remembered until its back-off has
+//! passed: a server that is down sees attempts that do not depend on the number of callers.
+//!
+//! # Security
+//!
+//! Secrets are written in one place, the record, and nowhere else. The file store refuses whatever others may read.
+//! A refresh token is sent only by a process that has won a compare-and-swap on its session's record, and a new one
+//! is durable before its access token is handed out.
+
+mod entry;
+mod event;
+mod id;
+mod key;
+mod policy;
+mod protocol;
+mod record;
+mod session;
+mod store;
+
+pub use entry::Entry;
+pub use event::Event;
+pub use id::Id;
+pub use key::{Party, SessionKey};
+pub use policy::RefreshPolicy;
+pub use protocol::LoginReason;
+pub use session::{Logout, Session, SessionBuilder, SessionState, SessionStatus};
+#[cfg(unix)]
+pub use store::FileStore;
+pub use store::{Durability, Guard, Hold, MemoryStore, Promises, Reach, Swap, TokenStore};

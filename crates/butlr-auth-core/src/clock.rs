@@ -15,7 +15,7 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 ///
 /// Within one boot the boot clock alone decides: it counts suspend, and nobody can set it. Across boots and hosts
 /// wall times are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Moment {
     /// Wall time: for people, and for comparison across boots and hosts.

@@ -1,0 +1,13 @@
+//! The refresh protocol as a state machine without I/O: what to do next, given what was seen.
+//!
+//! It decides by fingerprints; whoever drives it holds the secrets, the store and the endpoint. Session, simulation
+//! and model all drive this same machine.
+
+mod attempt;
+mod ledger;
+
+pub(crate) use attempt::{Action, Answer, Attempt, Input, Outcome, Pause, Received, Terms, Watched};
+pub use ledger::LoginReason;
+pub(crate) use ledger::{
+    Epoch, Failure, FailureClass, Intent, Issued, Lease, Ledger, Orphan, Refresh, State,
+};

@@ -1,0 +1,233 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use butlr_auth_core::{Fingerprint, Moment, Scope};
+use serde::{Deserialize, Serialize};
+
+use crate::{Id, key::TokenKey};
+
+/// A failure delays the next attempt by this at least: 1 second.
+const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// A failure delays the next attempt by this at most.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// What the protocol decides by: the stored record without its secrets, which are named by fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    pub(crate) epoch: Epoch,
+    pub(crate) state: State,
+    pub(crate) refresh: Option<Refresh>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) access: BTreeMap<TokenKey, Issued>,
+    /// Counts exchanges of this login: whoever has a higher one knows more.
+    pub(crate) generation: u64,
+    pub(crate) fence: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<Lease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) intent: Option<Intent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) orphans: Vec<Orphan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Which login a record belongs to. A login and a logout each begin a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    pub(crate) counter: u64,
+    pub(crate) login: Id,
+}
+
+/// Whether a session can go on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Active,
+    /// The server refused this refresh token; any login heals it.
+    NeedsLogin {
+        fingerprint: Option<Fingerprint>,
+        why: LoginReason,
+        since: Moment,
+    },
+    LoggedOut,
+}
+
+/// Why a person is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LoginReason {
+    /// Nobody has logged in yet.
+    NeverLoggedIn,
+    /// Somebody logged out.
+    LoggedOut,
+    /// The token ended and there is no refresh token, or the provider has no endpoint for one.
+    NoRefreshToken,
+    /// The server refused the refresh token (`invalid_grant`): it expired, was revoked, or was used twice.
+    RefreshTokenRefused,
+    /// A refresh brought another person's `id_token`.
+    IdentityChanged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Refresh {
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// An access token as it was issued.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Issued {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) scope: Scope,
+    /// When the request for it was sent: its lifetime counts from there.
+    pub(crate) obtained_at: Moment,
+    pub(crate) lifetime: Duration,
+    pub(crate) refresh_after: Duration,
+    pub(crate) mandatory_after: Duration,
+    pub(crate) generation: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rejected: bool,
+}
+
+impl Issued {
+    /// How old it is; for ever old if the clocks cannot tell.
+    pub(crate) fn age(&self, now: Moment) -> Duration {
+        now.since(&self.obtained_at).unwrap_or(Duration::MAX)
+    }
+
+    pub(crate) fn is_fresh(&self, now: Moment) -> bool {
+        !self.rejected && self.age(now) < self.refresh_after
+    }
+
+    /// Whether it may be handed out without waiting for its successor.
+    pub(crate) fn is_usable(&self, now: Moment) -> bool {
+        !self.rejected && self.age(now) < self.mandatory_after
+    }
+
+    pub(crate) fn is_expired(&self, now: Moment) -> bool {
+        self.age(now) >= self.lifetime
+    }
+}
+
+/// Who exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    pub(crate) owner: Id,
+    pub(crate) fence: u64,
+    pub(crate) beat: u64,
+}
+
+/// Written before a refresh token is sent: whoever finds it knows that the token may be spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    pub(crate) fence: u64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) first_at: Moment,
+    pub(crate) tries: u32,
+}
+
+/// A refresh token that came back to somebody who had lost the lease meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Orphan {
+    pub(crate) fingerprint: Fingerprint,
+    /// The refresh token that it is the successor of.
+    pub(crate) parent: Fingerprint,
+}
+
+/// The last failure, shared by everybody until its back-off has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) at: Moment,
+    pub(crate) backoff: Duration,
+    pub(crate) count: u32,
+    /// The token key it belongs to; `None` if it concerns the whole family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token_key: Option<TokenKey>,
+}
+
+impl Failure {
+    /// How long nobody should try again.
+    pub(crate) fn remaining(&self, now: Moment) -> Duration {
+        let elapsed = now.since(&self.at).unwrap_or(Duration::MAX);
+        self.backoff.min(LONGEST_BACKOFF).saturating_sub(elapsed)
+    }
+}
+
+/// What kind of failure it was, as far as others can act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FailureClass {
+    Unreachable,
+    TimedOut,
+    Throttled,
+    ServerFailed,
+    Refused,
+    InvalidResponse,
+    Configuration,
+}
+
+impl Ledger {
+    /// A record that begins with a login.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            state: State::Active,
+            refresh: None,
+            access: BTreeMap::new(),
+            generation: 0,
+            fence: 0,
+            lease: None,
+            intent: None,
+            orphans: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Whether this is a later state of the same history: another login or logout since, or more exchanges.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        self.epoch.counter > other.epoch.counter
+            || (self.epoch == other.epoch && self.generation > other.generation)
+    }
+
+    /// The failure that keeps this token key from being asked for now.
+    pub(crate) fn backing_off(&self, key: TokenKey, now: Moment) -> Option<Failure> {
+        let concerns = |failure: &Failure| failure.token_key.is_none_or(|concerned| concerned == key);
+        self.failure.filter(|failure| concerns(failure) && !failure.remaining(now).is_zero())
+    }
+
+    /// Every secret the record still needs.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+        let refresh = self.refresh.iter().map(|refresh| refresh.fingerprint);
+        let access = self.access.values().map(|issued| issued.fingerprint);
+        let orphans = self.orphans.iter().map(|orphan| orphan.fingerprint);
+        refresh.chain(access).chain(orphans)
+    }
+
+    /// Forgets access tokens that nobody can use any more.
+    pub(crate) fn prune(&mut self, now: Moment) {
+        self.access.retain(|_, issued| !issued.is_expired(now));
+    }
+
+    /// Records a failure and, by it, a back-off: what the server asked for, else 1 s doubling to 60 s, up to a
+    /// quarter longer so that a fleet does not come back in step.
+    pub(crate) fn fail(
+        &mut self,
+        class: FailureClass,
+        concerns: Option<TokenKey>,
+        asked: Option<Duration>,
+        now: Moment,
+    ) {
+        let count = self.failure.map_or(1, |failure| failure.count.saturating_add(1));
+        let backoff = asked.unwrap_or_else(|| {
+            let doubled = Duration::from_secs(1 << (count - 1).min(6));
+            let spread =
+                (self.epoch.login.to_u128() >> 64) as u32 ^ u32::try_from(self.fence).unwrap_or_default();
+            doubled + doubled / 4 * (spread % 256) / 256
+        });
+        let backoff = backoff.clamp(SHORTEST_BACKOFF, LONGEST_BACKOFF);
+        self.failure = Some(Failure { class, at: now, backoff, count, token_key: concerns });
+    }
+}

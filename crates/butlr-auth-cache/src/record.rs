@@ -1,0 +1,141 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use butlr_auth_core::{AccessToken, Error, ErrorKind, Fingerprint, IdToken, RefreshToken, UnverifiedClaims};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::protocol::Ledger;
+use crate::{Entry, Id};
+
+/// What is stored of a session: the ledger that the protocol decides by, and the secrets that it names.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The origin that the secrets were made for.
+    pub(crate) origin: String,
+    pub(crate) ledger: Ledger,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<Subject>,
+    #[serde(default, with = "exposed_option", skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<IdToken>,
+    #[serde(default, with = "exposed_map")]
+    pub(crate) refresh_tokens: BTreeMap<Fingerprint, RefreshToken>,
+    #[serde(default, with = "exposed_map")]
+    pub(crate) access_tokens: BTreeMap<Fingerprint, AccessToken>,
+}
+
+/// Who logged in, as the login's `id_token` said it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    pub(crate) iss: String,
+    pub(crate) sub: String,
+}
+
+impl Subject {
+    pub(crate) fn of(id_token: &IdToken) -> Option<Self> {
+        let claims = UnverifiedClaims::decode(id_token.expose())?;
+        Some(Self { iss: claims.text("iss")?.to_owned(), sub: claims.text("sub")?.to_owned() })
+    }
+}
+
+impl Record {
+    pub(crate) fn new(origin: impl Into<String>, ledger: Ledger) -> Self {
+        Self {
+            origin: origin.into(),
+            ledger,
+            subject: None,
+            id_token: None,
+            refresh_tokens: BTreeMap::new(),
+            access_tokens: BTreeMap::new(),
+        }
+    }
+
+    /// The same secrets under another ledger, without those that it no longer names.
+    pub(crate) fn with_ledger(&self, ledger: Ledger) -> Self {
+        let mut record = self.clone();
+        record
+            .refresh_tokens
+            .retain(|fingerprint, _| ledger.fingerprints().any(|named| named == *fingerprint));
+        record
+            .access_tokens
+            .retain(|fingerprint, _| ledger.fingerprints().any(|named| named == *fingerprint));
+        record.ledger = ledger;
+        record
+    }
+
+    pub(crate) fn encode(&self, write_id: Id) -> Result<Entry, Error> {
+        // Room for all of it at once: a buffer that grows leaves copies behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(64 * 1024));
+        serde_json::to_writer(&mut *json, self)
+            .map_err(|_| Error::new(ErrorKind::Storage, "a session record could not be encoded as JSON"))?;
+        let text = str::from_utf8(&json)
+            .map_err(|_| Error::new(ErrorKind::Storage, "a session record could not be encoded as text"))?;
+        Ok(Entry::new(write_id, text))
+    }
+
+    pub(crate) fn decode(entry: &Entry) -> Result<Self, Error> {
+        // The parser's own message may quote what it read.
+        serde_json::from_str(entry.record())
+            .map_err(|_| Error::new(ErrorKind::CorruptRecord, "a session record has members of another kind"))
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// The one place where secrets are written out: the store's own form.
+mod exposed_map {
+    use std::collections::BTreeMap;
+
+    use butlr_auth_core::{Fingerprint, Secret, SecretKind};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    type Secrets<K> = BTreeMap<Fingerprint, Secret<K>>;
+
+    pub(super) fn serialize<K: SecretKind, S: Serializer>(
+        secrets: &Secrets<K>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(secrets.iter().map(|(fingerprint, secret)| (fingerprint, secret.expose())))
+    }
+
+    pub(super) fn deserialize<'de, K: SecretKind, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Secrets<K>, D::Error> {
+        let texts = BTreeMap::<Fingerprint, String>::deserialize(deserializer)?;
+        texts
+            .into_iter()
+            .map(|(fingerprint, text)| Ok((fingerprint, Secret::new(text).map_err(D::Error::custom)?)))
+            .collect()
+    }
+}
+
+mod exposed_option {
+    use butlr_auth_core::{Secret, SecretKind};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<K: SecretKind, S: Serializer>(
+        secret: &Option<Secret<K>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(secret) => serializer.serialize_some(secret.expose()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, K: SecretKind, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret<K>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Secret::new(text).map_err(D::Error::custom)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests;

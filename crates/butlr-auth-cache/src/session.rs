@@ -1,0 +1,344 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use butlr_auth_core::{
+    Clock, EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
+    TokenSource,
+};
+use tokio::sync::watch;
+
+use crate::key::TokenKey;
+use crate::protocol::Watched;
+use crate::record::Record;
+use crate::{Event, Id, Party, RefreshPolicy, SessionKey, TokenStore};
+
+mod builder;
+mod current;
+mod flight;
+mod login;
+mod status;
+
+pub use builder::SessionBuilder;
+use current::Current;
+use flight::Progress;
+pub use login::Logout;
+pub use status::{SessionState, SessionStatus};
+
+/// Keeps one identity's access token valid: for every task of this process, and with a shared store for every
+/// process and host.
+///
+/// [`token`](Self::token) is meant to be called for every request. As long as the token is fresh it costs no lock,
+/// no I/O and no wait. Cheap to clone; clones are the same session.
+///
+/// A renewal is a task of the session's own: a caller that gives up changes nothing. All callers share its result,
+/// a failure included. Before a short-lived program ends it awaits [`shutdown`](Self::shutdown).
+///
+/// ```
+/// # use butlr_auth_core::*;
+/// # use butlr_auth_cache::{MemoryStore, Session};
+/// # #[derive(Debug)] struct Endpoint(EndpointIdentity);
+/// # #[async_trait::async_trait] impl TokenEndpoint for Endpoint {
+/// #     async fn exchange(&self, _: &Grant) -> Result<TokenResponse, Error> {
+/// #         Ok(TokenResponse::new(AccessToken::new("mF_9.B5f-4.1JqM")?))
+/// #     }
+/// #     fn identity(&self) -> &EndpointIdentity { &self.0 }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// # let endpoint = Endpoint(EndpointIdentity::new(&Provider::butlr(), ClientId::new("cli")));
+/// let session = Session::builder(endpoint)
+///     .grant(Grant::client_credentials())
+///     .store(MemoryStore::new())
+///     .open()?;
+/// let token = session.token().await?;
+/// assert_eq!(token.access_token().expose(), "mF_9.B5f-4.1JqM");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    endpoint: Arc<dyn TokenEndpoint>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    policy: RefreshPolicy,
+    key: SessionKey,
+    token_key: TokenKey,
+    /// What a client asks with on its own; `None` for a session that lives by a refresh token.
+    own_grant: Option<Grant>,
+    scope: Scope,
+    /// This session in this process, as a lease names it.
+    owner: Id,
+    on_event: Option<Box<dyn Fn(Event) + Send + Sync>>,
+    current: ArcSwapOption<Current>,
+    version: AtomicU64,
+    /// When to look again whether another process changed the record, in milliseconds of boot time.
+    next_look: AtomicU64,
+    state: Mutex<Renewal>,
+    /// How many tasks of this session are under way.
+    tasks: watch::Sender<usize>,
+}
+
+/// What the session knows beyond the current token.
+#[derive(Default)]
+struct Renewal {
+    /// The one renewal under way.
+    flight: Option<watch::Receiver<Progress>>,
+    /// The record as it was last seen or made.
+    known: Option<Record>,
+    watched: Option<Watched>,
+    /// The shared result of the last renewal, if it failed, and until when it stands (boot time).
+    failure: Option<(Duration, Error)>,
+    /// No renewal in the background before this (boot time).
+    not_before: Duration,
+}
+
+impl Session {
+    /// Begins to set up a session at an endpoint.
+    #[must_use]
+    pub fn builder(endpoint: impl TokenEndpoint + 'static) -> SessionBuilder {
+        SessionBuilder::new(Arc::new(endpoint))
+    }
+
+    /// Returns a token that is valid now, renewing it first if it must.
+    ///
+    /// A fresh token is returned at once, and so is a stale one, while it is renewed in the background. Only when
+    /// its end is near does the caller wait, and if the renewal fails while the token still works it is returned
+    /// nevertheless ([`Event::StaleServed`]). Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::LoginRequired`] if nothing but a person can bring a token: see [`login`](Self::login).
+    /// - The failure of the one exchange that every caller shares, until its back-off has passed.
+    /// - [`ErrorKind::Busy`] if another process renews it for longer than [`RefreshPolicy::chain`].
+    /// - [`ErrorKind::Storage`], [`ErrorKind::CorruptRecord`] and [`ErrorKind::Configuration`] of the store.
+    pub async fn token(&self) -> Result<Token, Error> {
+        self.token_outliving(Duration::ZERO).await
+    }
+
+    /// Returns a token that is good for at least `min_ttl` more, renewing it first if it must. A new token is
+    /// returned even if its whole lifetime is shorter.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn token_outliving(&self, min_ttl: Duration) -> Result<Token, Error> {
+        let now = self.0.clock.boot();
+        if let Some(token) = self.0.ready(now, min_ttl) {
+            return Ok(token);
+        }
+        let short = self.0.current.load_full().filter(|current| current.token.remaining(now) < min_ttl);
+        self.0.wait(short.map(|current| current.token.fingerprint())).await
+    }
+
+    /// Returns a token other than the one that is current now: what `--force-refresh` does.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn renew(&self) -> Result<Token, Error> {
+        if self.0.current.load().is_none() {
+            self.0.look().await?;
+        }
+        let avoid = self.0.current.load_full().map(|current| current.token.fingerprint());
+        self.0.wait(avoid).await
+    }
+
+    /// Returns the token if one is usable right now, without waiting and without I/O.
+    #[must_use]
+    pub fn try_token(&self) -> Option<Token> {
+        self.0.ready(self.0.clock.boot(), Duration::ZERO)
+    }
+
+    /// Reports that a resource server refused `rejected`; see [`TokenSource::reject`].
+    pub fn reject(&self, rejected: &Fingerprint) {
+        self.0.reject(rejected);
+    }
+
+    /// Returns a number that changes whenever the token does.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Acquire)
+    }
+
+    /// Returns what the session is filed under.
+    #[must_use]
+    pub fn key(&self) -> &SessionKey {
+        &self.0.key
+    }
+
+    /// Returns who asks whom.
+    #[must_use]
+    pub fn identity(&self) -> &EndpointIdentity {
+        self.0.endpoint.identity()
+    }
+
+    /// Waits until nothing of this session is under way: an exchange, its commit, a revocation. The session can
+    /// still be used afterwards.
+    pub async fn shutdown(&self) {
+        let mut tasks = self.0.tasks.subscribe();
+        // It fails only when the sender is gone, and the sender is ours.
+        let _ = tasks.wait_for(|running| *running == 0).await;
+    }
+}
+
+impl Shared {
+    /// The fast path: the current token if nobody has to wait for another one.
+    fn ready(self: &Arc<Self>, now: Duration, min_ttl: Duration) -> Option<Token> {
+        let current = self.current.load();
+        let current = current.as_ref().filter(|current| !current.rejected)?;
+        let validity = current.token.validity();
+        if now >= validity.mandatory_at || (!min_ttl.is_zero() && current.token.remaining(now) < min_ttl) {
+            return None;
+        }
+        if now >= validity.refresh_at {
+            self.renew_in_background(now);
+        } else {
+            self.look_in_background(now);
+        }
+        Some(current.token.clone())
+    }
+
+    /// The slow path: joins the one renewal, or starts it.
+    async fn wait(self: &Arc<Self>, avoid: Option<Fingerprint>) -> Result<Token, Error> {
+        let began = self.clock.boot();
+        let mut failed = None;
+        loop {
+            let now = self.clock.boot();
+            let acceptable = |current: &Arc<Current>| {
+                let usable = !current.rejected && now < current.token.validity().mandatory_at;
+                (usable || current.is_issued_for(began, now)) && Some(current.token.fingerprint()) != avoid
+            };
+            if let Some(current) = self.current.load_full().filter(acceptable) {
+                return Ok(current.token.clone());
+            }
+            if let Some(error) = failed.take() {
+                return self.last_resort(error);
+            }
+            let mut progress = match self.join(avoid) {
+                Ok(progress) => progress,
+                Err(error) => return self.last_resort(error),
+            };
+            let seen = *progress.borrow_and_update();
+            // The sender is dropped if the task dies with its runtime or panics: then another one is started.
+            while let Ok(()) = progress.changed().await {
+                if progress.borrow().published != seen.published || progress.borrow().done {
+                    break;
+                }
+            }
+            failed = self.state().failure.clone().map(|(_, error)| error);
+        }
+    }
+
+    /// A token that has not expired is better than an error.
+    fn last_resort(&self, error: Error) -> Result<Token, Error> {
+        let now = self.clock.boot();
+        let alive = |current: &Arc<Current>| !current.rejected && now < current.token.validity().expires_at;
+        match self.current.load_full().filter(alive) {
+            Some(current) => {
+                self.emit(Event::StaleServed);
+                Ok(current.token.clone())
+            }
+            None => Err(error),
+        }
+    }
+
+    fn reject(self: &Arc<Self>, rejected: &Fingerprint) {
+        let Some(current) = self.current.load_full() else { return };
+        let now = self.clock.boot();
+        if current.token.fingerprint() != *rejected || current.rejected || current.is_too_young_to_reject(now)
+        {
+            return;
+        }
+        let marked = Arc::new(current.marked_rejected());
+        let previous = self.current.compare_and_swap(&current, Some(marked));
+        if previous.as_ref().is_some_and(|previous| Arc::ptr_eq(previous, &current)) {
+            self.version.fetch_add(1, Ordering::Release);
+            // A failure that concerned the renewal of a good token does not excuse a bad one.
+            self.state().not_before = Duration::ZERO;
+            self.emit(Event::Rejected);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Renewal> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rotates(&self) -> bool {
+        self.key.party == Party::User
+    }
+
+    /// Whether the provider takes what a renewal would send.
+    fn can_renew(&self) -> bool {
+        let grant_type = self.own_grant.as_ref().map_or(GrantType::RefreshToken, Grant::grant_type);
+        self.endpoint.supports(grant_type)
+    }
+
+    fn emit(&self, event: Event) {
+        let session = &self.key.name;
+        if event.is_warning() {
+            tracing::warn!(event = event.as_str(), session, "session event");
+        } else {
+            tracing::debug!(event = event.as_str(), session, "session event");
+        }
+        if let Some(on_event) = &self.on_event {
+            on_event(event);
+        }
+    }
+
+    /// Starts a task that belongs to the session, not to its caller.
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
+            Error::new(
+                ErrorKind::Configuration,
+                "a session renews its token on a tokio runtime, and there is none here",
+            )
+        })?;
+        let running = Running::new(Arc::clone(self));
+        runtime.spawn(async move {
+            let _running = running;
+            task.await;
+        });
+        Ok(())
+    }
+}
+
+/// Counts a task for as long as it runs, however it ends.
+struct Running(Arc<Shared>);
+
+impl Running {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.tasks.send_modify(|running| *running += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.tasks.send_modify(|running| *running -= 1);
+    }
+}
+
+#[async_trait]
+impl TokenSource for Session {
+    async fn token(&self) -> Result<Token, Error> {
+        Self::token(self).await
+    }
+
+    fn reject(&self, rejected: &Fingerprint) {
+        Self::reject(self, rejected);
+    }
+
+    fn version(&self) -> u64 {
+        Self::version(self)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("key", &self.0.key)
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
+    }
+}

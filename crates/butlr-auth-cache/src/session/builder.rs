@@ -1,0 +1,140 @@
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwapOption;
+use butlr_auth_core::{Clock, Error, ErrorKind, Grant, Scope, SystemClock, TokenEndpoint};
+use tokio::sync::watch;
+
+use super::{Renewal, Session, Shared};
+use crate::key::TokenKey;
+use crate::{Event, Id, MemoryStore, Party, RefreshPolicy, SessionKey, TokenStore};
+
+/// Sets up a [`Session`].
+///
+/// # Defaults
+/// - `store`: [`MemoryStore`], because it needs no decision; a person's login deserves a durable one.
+/// - `name`: `default`, the only session of its client.
+/// - `clock`: [`SystemClock`]. `policy`: [`RefreshPolicy::default`].
+/// - no `grant`: the session waits for a [`login`](Session::login).
+pub struct SessionBuilder {
+    endpoint: Arc<dyn TokenEndpoint>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    policy: RefreshPolicy,
+    name: String,
+    grant: Option<Grant>,
+    scope: Scope,
+    on_event: Option<Box<dyn Fn(Event) + Send + Sync>>,
+}
+
+impl SessionBuilder {
+    pub(super) fn new(endpoint: Arc<dyn TokenEndpoint>) -> Self {
+        Self {
+            endpoint,
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock::new()),
+            policy: RefreshPolicy::default(),
+            name: "default".to_owned(),
+            grant: None,
+            scope: Scope::empty(),
+            on_event: None,
+        }
+    }
+
+    /// Sets a grant that the session may use by itself, as often as it needs to: the client credentials grant.
+    #[must_use]
+    pub fn grant(mut self, grant: Grant) -> Self {
+        self.grant = Some(grant);
+        self
+    }
+
+    /// Sets the scope that this session's tokens are asked for with.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Sets where the session is kept.
+    #[must_use]
+    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// Sets the local name that tells this session from others of the same client.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets when tokens are renewed.
+    #[must_use]
+    pub fn policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Calls `observer` for every [`Event`]. It must not block.
+    #[must_use]
+    pub fn on_event(mut self, observer: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Box::new(observer));
+        self
+    }
+
+    /// Opens the session. Nothing is read, and nobody is asked, before the first token is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the grant is one that a session may not repeat by itself: a password is never
+    /// kept, and a code or a refresh token is good for one use.
+    pub fn open(self) -> Result<Session, Error> {
+        let own_grant = match self.grant {
+            None => None,
+            Some(grant @ Grant::ClientCredentials { .. }) => Some(grant.with_scope(self.scope.clone())),
+            Some(grant) => {
+                let message = format!(
+                    "a session cannot repeat the {} grant by itself: open it without a grant and call `login`",
+                    grant.grant_type()
+                );
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
+        };
+        let party = if own_grant.is_some() { Party::Client } else { Party::User };
+        Ok(Session(Arc::new(Shared {
+            key: SessionKey::new(self.endpoint.identity(), party, self.name),
+            endpoint: self.endpoint,
+            store: self.store,
+            clock: self.clock,
+            policy: self.policy,
+            token_key: TokenKey::of(&self.scope),
+            own_grant,
+            scope: self.scope,
+            owner: Id::random(),
+            on_event: self.on_event,
+            current: ArcSwapOption::empty(),
+            version: AtomicU64::new(0),
+            next_look: AtomicU64::new(0),
+            state: Mutex::new(Renewal::default()),
+            tasks: watch::Sender::new(0),
+        })))
+    }
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("endpoint", &self.endpoint)
+            .field("store", &self.store)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

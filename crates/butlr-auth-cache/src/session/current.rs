@@ -1,0 +1,192 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use butlr_auth_core::{Error, ErrorKind, Moment, Token, Validity};
+
+use super::{Renewal, Shared};
+use crate::protocol::{Epoch, Issued, State};
+use crate::record::Record;
+use crate::{Entry, Event};
+
+/// A token younger than this, or than a quarter of its life, is not renewed because somebody refused it: a resource
+/// server that refuses everything must not cause a storm.
+const REJECTABLE_AGE: Duration = Duration::from_secs(5);
+
+/// What `token()` hands out.
+#[derive(Clone, Debug)]
+pub(super) struct Current {
+    pub(super) token: Token,
+    pub(super) rejected: bool,
+    epoch: Epoch,
+    generation: u64,
+    obtained_at: Duration,
+    lifetime: Duration,
+    /// When this process got it from the server, if it did (boot time).
+    born: Option<Duration>,
+}
+
+impl Current {
+    fn new(record: &Record, issued: &Issued, now: Moment) -> Option<Self> {
+        let access_token = record.access_tokens.get(&issued.fingerprint)?.clone();
+        let age = issued.age(now);
+        // Counted from now, so that a token from another boot or host gets its place on this boot's clock. Before
+        // the boot means over.
+        let at = |after: Duration| now.boot.saturating_add(after).saturating_sub(age);
+        let validity = Validity::new(
+            at(issued.refresh_after),
+            at(issued.mandatory_after),
+            at(issued.lifetime),
+            issued.obtained_at.wall.checked_add(issued.lifetime),
+        );
+        Some(Self {
+            token: Token::new(access_token, issued.scope.clone(), validity),
+            rejected: issued.rejected,
+            epoch: record.ledger.epoch,
+            generation: issued.generation,
+            obtained_at: now.boot.saturating_sub(age),
+            lifetime: issued.lifetime,
+            born: None,
+        })
+    }
+
+    pub(super) fn marked_rejected(&self) -> Self {
+        Self { rejected: true, ..self.clone() }
+    }
+
+    pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {
+        now.saturating_sub(self.obtained_at) < REJECTABLE_AGE.min(self.lifetime / 4)
+    }
+
+    /// Whether it was issued for a caller that has waited since `began`: then it is returned however short its life
+    /// is. A token that lives for no time at all is, besides, shared for a second: asking again brings no better one.
+    pub(super) fn is_issued_for(&self, began: Duration, now: Duration) -> bool {
+        let shared = |born: Duration| self.lifetime.is_zero() && now < born + Duration::from_secs(1);
+        !self.rejected && self.born.is_some_and(|born| born >= began || shared(born))
+    }
+}
+
+impl Shared {
+    /// Reads what the store holds: `None` if there is no record.
+    pub(super) async fn read(&self) -> Result<Option<(Entry, Record)>, Error> {
+        let Some(entry) = self.store.load(&self.key).await? else { return Ok(None) };
+        let record = Record::decode(&entry)?;
+        let origin = &self.endpoint.identity().origin;
+        if record.origin != *origin {
+            let message = format!(
+                "session `{}` was made for {} and is not used at {origin}: log in there under another name",
+                self.key.name, record.origin
+            );
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        Ok(Some((entry, record)))
+    }
+
+    /// Takes over what the store holds, unless this process knows better.
+    pub(super) fn adopt(&self, record: Option<&Record>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let Some(record) = record else {
+            // Absent means logged out; a client's own session has just not begun.
+            if self.rotates() && state.known.take().is_some() {
+                self.forget();
+            }
+            return;
+        };
+        if state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger)) {
+            return;
+        }
+        let first = state.known.is_none();
+        let another_login =
+            state.known.as_ref().is_some_and(|known| known.ledger.epoch != record.ledger.epoch);
+        state.known = Some(record.clone());
+        if another_login {
+            state.failure = None;
+            state.not_before = Duration::ZERO;
+        }
+        drop(state);
+        if record.ledger.state == State::LoggedOut {
+            self.forget();
+            return;
+        }
+        let issued = record.ledger.access.get(&self.token_key);
+        let offered = issued.and_then(|issued| Current::new(record, issued, now));
+        match offered {
+            Some(offered) => {
+                let adopted = self.publish(&self.state(), offered) && !first;
+                if adopted {
+                    self.emit(Event::Adopted);
+                }
+            }
+            None if another_login => self.forget(),
+            None => {}
+        }
+    }
+
+    /// Hands out a token from now on; `false` if it is the one that is handed out already, or if this process knows
+    /// of a later login, logout or exchange. The lock keeps a logout from passing between the check and the change.
+    fn publish(&self, state: &Renewal, offered: Current) -> bool {
+        if state.known.as_ref().is_some_and(|known| known.ledger.epoch.counter > offered.epoch.counter) {
+            return false;
+        }
+        if let Some(current) = self.current.load().as_ref() {
+            let same = current.token.fingerprint() == offered.token.fingerprint();
+            let older = current.epoch == offered.epoch && current.generation > offered.generation;
+            if older || (same && (current.rejected || !offered.rejected)) {
+                return false;
+            }
+        }
+        self.current.store(Some(Arc::new(offered)));
+        self.version.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    /// Remembers a record that this process made, and hands out its token.
+    pub(super) fn publish_made(&self, record: Record) {
+        let now = self.clock.now();
+        let issued = record.ledger.access.get(&self.token_key);
+        let made = issued.and_then(|issued| Current::new(&record, issued, now));
+        let mut state = self.state();
+        if let Some(current) = made {
+            self.publish(&state, Current { born: Some(now.boot), ..current });
+        }
+        let overtaken = state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger));
+        if !overtaken {
+            state.known = Some(record);
+        }
+    }
+
+    /// Hands out nothing from now on.
+    pub(super) fn forget(&self) {
+        if self.current.swap(None).is_some() {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Loads once and takes over what is there.
+    pub(super) async fn look(&self) -> Result<(), Error> {
+        let read = self.read().await?;
+        self.adopt(read.as_ref().map(|(_, record)| record));
+        Ok(())
+    }
+
+    /// Looks, at most once per `recheck`, whether another process changed the record.
+    pub(super) fn look_in_background(self: &Arc<Self>, now: Duration) {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let due = self.next_look.load(Ordering::Relaxed);
+        if milliseconds(now) < due {
+            return;
+        }
+        let next = milliseconds(now.saturating_add(self.policy.recheck));
+        if self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let shared = Arc::clone(self);
+        // Without a runtime there is nobody to look, and the token is good all the same.
+        let _ = self.spawn(async move {
+            if let Err(error) = shared.look().await {
+                tracing::debug!(session = shared.key.name, %error, "the store could not be read");
+            }
+        });
+    }
+}

@@ -1,0 +1,507 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use butlr_auth_core::{
+    AccessToken, Delivery, Error, ErrorCode, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken,
+    Revocation, TokenResponse,
+};
+use tokio::sync::watch;
+
+use super::Shared;
+use crate::protocol::{
+    Action, Answer, Attempt, Failure, FailureClass, Input, Issued, Ledger, LoginReason, Outcome, Pause,
+    Received, Terms,
+};
+use crate::record::{Record, Subject};
+use crate::{Guard, Hold, Id, Swap, id};
+
+/// How often a lease beats while a request is under way.
+const BEAT: Duration = Duration::from_millis(1500);
+
+/// How long a typed "log in" stands before the record is looked at again, and a store's failure.
+const RELOAD: Duration = Duration::from_secs(1);
+
+/// What a renewal has reached, for those who wait for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) published: u64,
+    pub(super) urgent: bool,
+    pub(super) done: bool,
+}
+
+impl Shared {
+    /// Makes sure that a renewal is under way; nobody waits for it.
+    pub(super) fn renew_in_background(self: &Arc<Self>, now: Duration) {
+        let state = self.state();
+        let excused = state.flight.is_some() || now < state.not_before;
+        drop(state);
+        if !excused {
+            // A failure is remembered, and told to whoever has to wait.
+            let _ = self.start(false, None);
+        }
+    }
+
+    /// Joins the one renewal, or starts it; an error if an earlier failure still stands.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        avoid: Option<Fingerprint>,
+    ) -> Result<watch::Receiver<Progress>, Error> {
+        let now = self.clock.boot();
+        let mut state = self.state();
+        if let Some(flight) = &state.flight {
+            return Ok(flight.clone());
+        }
+        if let Some((_, error)) = state.failure.take_if(|(until, _)| *until <= now) {
+            tracing::trace!(session = self.key.name, %error, "the back-off has passed");
+        }
+        if let Some((_, error)) = &state.failure {
+            return Err(error.clone());
+        }
+        drop(state);
+        self.start(true, avoid)
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        urgent: bool,
+        avoid: Option<Fingerprint>,
+    ) -> Result<watch::Receiver<Progress>, Error> {
+        let mut state = self.state();
+        if let Some(flight) = &state.flight {
+            return Ok(flight.clone());
+        }
+        let (sender, receiver) = watch::channel(Progress { urgent, ..Progress::default() });
+        state.flight = Some(receiver.clone());
+        drop(state);
+        let rejected =
+            self.current.load().as_ref().filter(|current| current.rejected).map(|c| c.token.fingerprint());
+        let flight = Flight::new(Arc::clone(self), sender, urgent, avoid.or(rejected));
+        self.spawn(flight.run()).inspect_err(|_| self.state().flight = None)?;
+        Ok(receiver)
+    }
+}
+
+/// Drives one attempt of the protocol: it owns what the machine only names.
+struct Flight {
+    shared: Arc<Shared>,
+    progress: watch::Sender<Progress>,
+    attempt: Attempt,
+    /// The version that the store was last seen to hold.
+    version: Option<Id>,
+    /// Secrets and subject that go into the next record.
+    record: Record,
+    guard: Option<Guard>,
+    received: Option<TokenResponse>,
+    error: Option<Error>,
+}
+
+impl Flight {
+    fn new(
+        shared: Arc<Shared>,
+        progress: watch::Sender<Progress>,
+        urgent: bool,
+        avoid: Option<Fingerprint>,
+    ) -> Self {
+        let now = shared.clock.now();
+        let identity = shared.endpoint.identity();
+        let terms = Terms {
+            owner: shared.owner,
+            key: shared.token_key,
+            rotates: shared.rotates(),
+            supported: shared.can_renew(),
+            reuse_interval: identity.reuse_interval,
+            chain: shared.policy.chain,
+        };
+        let state = shared.state();
+        let attempt = Attempt::new(terms, now, urgent)
+            .avoiding(avoid)
+            .remembering(state.known.as_ref().map(|known| known.ledger.clone()))
+            .having_watched(state.watched);
+        let empty = Ledger::new(crate::protocol::Epoch { counter: 0, login: shared.owner });
+        let record = state.known.clone().unwrap_or_else(|| Record::new(identity.origin.clone(), empty));
+        drop(state);
+        Self { shared, progress, attempt, version: None, record, guard: None, received: None, error: None }
+    }
+
+    async fn run(mut self) {
+        // If this task dies, those who wait start another one.
+        let ended = Ended(Arc::clone(&self.shared));
+        let mut action = self.attempt.begin();
+        let outcome = loop {
+            let input = match action {
+                Action::Done(outcome) => break outcome,
+                Action::Load => self.load().await,
+                Action::Hold => self.hold().await,
+                Action::Swap(next) => self.swap(*next).await,
+                Action::Send { token, not_after } => self.send(token, not_after).await,
+                Action::Wait(pause) => {
+                    self.pause(pause).await;
+                    Input::Waited
+                }
+                Action::Publish => self.publish(),
+                Action::Revoke => self.revoke().await,
+            };
+            action = self.attempt.step(input, self.shared.clock.now());
+            self.tell();
+        };
+        self.tell();
+        self.guard = None;
+        self.conclude(outcome);
+        drop(ended);
+        self.progress.send_modify(|progress| progress.done = true);
+    }
+
+    fn tell(&mut self) {
+        for event in self.attempt.take_notices() {
+            self.shared.emit(event);
+        }
+    }
+
+    async fn load(&mut self) -> Input {
+        match self.shared.read().await {
+            Ok(read) => {
+                self.shared.adopt(read.as_ref().map(|(_, record)| record));
+                self.progress.send_modify(|progress| progress.published += 1);
+                self.version = read.as_ref().map(|(entry, _)| entry.write_id());
+                let ledger = read.map(|(_, record)| {
+                    let ledger = record.ledger.clone();
+                    self.remember(record);
+                    Box::new(ledger)
+                });
+                Input::Loaded(ledger)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                Input::LoadFailed
+            }
+        }
+    }
+
+    /// Takes over a stored record without losing secrets that only this process has.
+    fn remember(&mut self, record: Record) {
+        let mine = std::mem::replace(&mut self.record, record);
+        for (fingerprint, token) in mine.refresh_tokens {
+            self.record.refresh_tokens.entry(fingerprint).or_insert(token);
+        }
+        for (fingerprint, token) in mine.access_tokens {
+            self.record.access_tokens.entry(fingerprint).or_insert(token);
+        }
+    }
+
+    async fn hold(&mut self) -> Input {
+        match self.shared.store.hold(&self.shared.key).await {
+            Ok(Hold::Held(guard)) => {
+                self.guard = Some(guard);
+                Input::Held
+            }
+            Ok(Hold::Busy) => Input::HoldBusy,
+            Ok(_) => Input::HoldUnsupported,
+            Err(error) => {
+                self.error = Some(error);
+                Input::HoldFailed
+            }
+        }
+    }
+
+    async fn swap(&mut self, next: Ledger) -> Input {
+        let asked_at = self.shared.clock.boot();
+        match self.write(next).await {
+            Ok(true) => Input::Swapped { asked_at },
+            Ok(false) => Input::Conflict,
+            Err(error) => {
+                self.error = Some(error);
+                Input::SwapFailed
+            }
+        }
+    }
+
+    /// One compare-and-swap; after a doubtful one, a load tells by the write id whether it happened.
+    async fn write(&mut self, next: Ledger) -> Result<bool, Error> {
+        let (store, key) = (&self.shared.store, &self.shared.key);
+        let write_id = Id::random();
+        let entry = self.record.with_ledger(next).encode(write_id)?;
+        let swapped = match store.compare_and_swap(key, self.version, &entry).await {
+            Ok(swap) => swap == Swap::Swapped,
+            Err(doubt) => match store.load(key).await {
+                Ok(Some(stored)) if stored.write_id() == write_id => true,
+                Ok(stored) if stored.as_ref().map(crate::Entry::write_id) != self.version => false,
+                _ => return Err(doubt),
+            },
+        };
+        if swapped {
+            self.version = Some(write_id);
+        }
+        Ok(swapped)
+    }
+
+    async fn send(&mut self, token: Option<Fingerprint>, not_after: Option<Duration>) -> Input {
+        let grant = match token {
+            Some(fingerprint) => {
+                self.record.refresh_tokens.get(&fingerprint).cloned().map(Grant::refresh_token)
+            }
+            None => self.shared.own_grant.clone(),
+        };
+        let Some(grant) = grant else {
+            self.error =
+                Some(Error::new(ErrorKind::CorruptRecord, "a session record names a token that it lacks"));
+            return Input::Answer(Answer::NotSent { class: FailureClass::Configuration });
+        };
+        let sent_at = self.shared.clock.now();
+        if not_after.is_some_and(|guard| sent_at.boot > guard) {
+            return Input::Answer(Answer::TooLate);
+        }
+        let endpoint = Arc::clone(&self.shared.endpoint);
+        let exchange = endpoint.exchange(&grant);
+        tokio::pin!(exchange);
+        let response = loop {
+            match tokio::time::timeout(BEAT, &mut exchange).await {
+                Ok(response) => break response,
+                Err(_) => self.beat().await,
+            }
+        };
+        Input::Answer(self.judge(response, sent_at))
+    }
+
+    /// Shows that this process is alive and still holds the lease.
+    async fn beat(&mut self) {
+        let Some(next) = self.attempt.beat() else { return };
+        let asked_at = self.shared.clock.boot();
+        // A beat that does not get through shows at the guard and at the commit.
+        if let Ok(true) = self.write(next.clone()).await {
+            self.attempt.beaten(next, asked_at);
+        }
+    }
+
+    fn judge(&mut self, response: Result<TokenResponse, Error>, sent_at: Moment) -> Answer {
+        match response {
+            Ok(response) => {
+                let received = self.receive(&response, sent_at);
+                self.received = Some(response);
+                Answer::Granted(received)
+            }
+            Err(error) => {
+                let answer = classify(&error, self.shared.token_key);
+                self.error = Some(error);
+                answer
+            }
+        }
+    }
+
+    /// Puts what the server issued where the next record will be made from.
+    fn receive(&mut self, response: &TokenResponse, sent_at: Moment) -> Received {
+        let issued = self.shared.issued(response, sent_at);
+        self.record.access_tokens.insert(issued.fingerprint, response.access_token.clone());
+        let stranger = response.id_token.as_ref().is_some_and(|id_token| self.is_stranger(id_token));
+        if let Some(id_token) = response.id_token.as_ref().filter(|_| !stranger) {
+            self.record.id_token = Some(id_token.clone());
+            self.record.subject = Subject::of(id_token).or_else(|| self.record.subject.take());
+        }
+        // RFC 6749 §4.4.3: a refresh token should not come with a client's own token; it is dropped if it does.
+        let refresh = response.refresh_token.as_ref().filter(|_| self.shared.rotates());
+        if let Some(token) = refresh {
+            self.record.refresh_tokens.insert(token.fingerprint(), token.clone());
+        }
+        Received { refresh: refresh.map(RefreshToken::fingerprint), issued, stranger }
+    }
+
+    /// OpenID Connect Core §12.2: `iss` and `sub` must be those of the login.
+    fn is_stranger(&self, id_token: &IdToken) -> bool {
+        self.record.subject.as_ref().is_some_and(|login| Subject::of(id_token).as_ref() != Some(login))
+    }
+
+    fn publish(&mut self) -> Input {
+        if let Some(ledger) = self.attempt.ledger() {
+            self.shared.publish_made(self.record.with_ledger(ledger.clone()));
+        }
+        self.progress.send_modify(|progress| progress.published += 1);
+        Input::Published
+    }
+
+    async fn revoke(&mut self) -> Input {
+        if let Some(response) = self.received.take() {
+            let result =
+                self.shared.revoke(response.refresh_token.as_ref(), Some(&response.access_token)).await;
+            if let Err(error) = result {
+                tracing::debug!(session = self.shared.key.name, %error, "a superseded token could not be revoked");
+            }
+        }
+        Input::Revoked
+    }
+
+    async fn pause(&mut self, pause: Pause) {
+        let held_stores_are_quick = self.guard.is_some() || self.attempt.watched.is_none();
+        let milliseconds = match pause {
+            Pause::Poll if held_stores_are_quick => 20 + id::draw(40),
+            Pause::Poll => 50 + id::draw(200),
+            Pause::Resend => 250,
+            Pause::Persist => 200 + id::draw(300),
+        };
+        // Beats go on: a pause before a second presentation belongs to the exchange.
+        self.beat().await;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        if self.progress.borrow().urgent || self.progress.receiver_count() > 1 {
+            self.attempt.hurry();
+        }
+    }
+
+    /// Leaves behind what the next caller needs to know.
+    fn conclude(&mut self, outcome: Outcome) {
+        let now = self.shared.clock.boot();
+        let session = &self.shared.key.name;
+        tracing::debug!(session, ?outcome, "renewal ended");
+        let mut state = self.shared.state();
+        state.watched = self.attempt.watched;
+        let backoff = |ledger: Option<&Ledger>| {
+            let failure = ledger.and_then(|ledger| ledger.failure);
+            failure.map_or(RELOAD, |failure| failure.remaining(self.shared.clock.now()).max(RELOAD))
+        };
+        let error = self.error.take();
+        let failure = match outcome {
+            Outcome::Current | Outcome::Refreshed => None,
+            Outcome::Content | Outcome::Superseded => {
+                state.not_before = now + Duration::from_millis(250);
+                None
+            }
+            Outcome::Deferred => {
+                let mandatory =
+                    self.shared.current.load().as_ref().map(|current| current.token.validity().mandatory_at);
+                state.not_before = mandatory.unwrap_or(now + RELOAD);
+                None
+            }
+            Outcome::BackingOff(failure) => {
+                let until = now + failure.remaining(self.shared.clock.now());
+                Some((until, self.shared.shared_failure(failure)))
+            }
+            Outcome::Failed => {
+                let error = error.unwrap_or_else(|| Error::new(ErrorKind::Busy, "the renewal failed"));
+                let wait = if self.shared.rotates() {
+                    backoff(self.attempt.ledger())
+                } else {
+                    error.retry_after().unwrap_or(RELOAD).min(Duration::from_secs(60))
+                };
+                Some((now + wait, error))
+            }
+            Outcome::LoginRequired(why) => Some((now + RELOAD, self.shared.login_required(why))),
+            Outcome::Busy => {
+                let message = format!("another process has been renewing session `{session}` for too long");
+                Some((now, Error::new(ErrorKind::Busy, message)))
+            }
+            Outcome::StorageFailed => {
+                let unknown = || Error::new(ErrorKind::Storage, "the token store failed");
+                Some((now + RELOAD, error.unwrap_or_else(unknown)))
+            }
+        };
+        if let Some((until, _)) = &failure {
+            state.not_before = *until;
+        }
+        state.failure = failure;
+    }
+}
+
+impl Shared {
+    /// Describes an issued token by when it was asked for and how long it lives.
+    pub(super) fn issued(&self, response: &TokenResponse, sent_at: Moment) -> Issued {
+        let lifetime = response.lifetime(self.endpoint.identity().assumed_lifetime);
+        let windows = self.policy.windows(lifetime);
+        Issued {
+            fingerprint: response.access_token.fingerprint(),
+            // RFC 6749 §5.1: an answer without a scope granted what was asked for.
+            scope: response.scope.clone().unwrap_or_else(|| self.scope.clone()),
+            obtained_at: sent_at,
+            lifetime,
+            refresh_after: windows.refresh_after,
+            mandatory_after: windows.mandatory_after,
+            generation: 0,
+            rejected: false,
+        }
+    }
+
+    /// Revokes what is given, the refresh token first (RFC 7009 §2.1: it usually ends the access token too).
+    pub(super) async fn revoke(
+        &self,
+        refresh: Option<&RefreshToken>,
+        access: Option<&AccessToken>,
+    ) -> Result<(), Error> {
+        let mut result = Ok(());
+        if let Some(token) = refresh {
+            result = self.endpoint.revoke(Revocation::RefreshToken(token)).await;
+        }
+        if let Some(token) = access {
+            let second = self.endpoint.revoke(Revocation::AccessToken(token)).await;
+            result = result.and(second);
+        }
+        result
+    }
+
+    pub(super) fn login_required(&self, why: LoginReason) -> Error {
+        let session = &self.key.name;
+        let what = match why {
+            LoginReason::NeverLoggedIn => "nobody has logged in",
+            LoginReason::LoggedOut => "it was logged out",
+            LoginReason::NoRefreshToken => "its token has ended and cannot be renewed",
+            LoginReason::RefreshTokenRefused => "the server refused its refresh token",
+            LoginReason::IdentityChanged => "a renewal brought another person's identity",
+        };
+        Error::new(ErrorKind::LoginRequired, format!("session `{session}` needs a login: {what}"))
+    }
+
+    /// Another process's failure, told as our own.
+    fn shared_failure(&self, failure: Failure) -> Error {
+        let kind = match failure.class {
+            FailureClass::Unreachable => ErrorKind::Unreachable,
+            FailureClass::TimedOut => ErrorKind::TimedOut,
+            FailureClass::Throttled => ErrorKind::Throttled,
+            FailureClass::ServerFailed => ErrorKind::ServerFailed,
+            FailureClass::Refused => ErrorKind::Refused,
+            FailureClass::InvalidResponse => ErrorKind::InvalidResponse,
+            FailureClass::Configuration => ErrorKind::Configuration,
+        };
+        let remaining = failure.remaining(self.clock.now());
+        let message = format!(
+            "renewing session `{}` failed a moment ago; the next attempt is due in {} s",
+            self.key.name,
+            remaining.as_secs().max(1)
+        );
+        Error::new(kind, message).with_retry_after(Some(remaining))
+    }
+}
+
+/// Sorts a failed exchange by what it means for the refresh token that was sent.
+fn classify(error: &Error, key: crate::key::TokenKey) -> Answer {
+    let class = match error.kind() {
+        ErrorKind::Unreachable => FailureClass::Unreachable,
+        ErrorKind::TimedOut => FailureClass::TimedOut,
+        ErrorKind::Throttled => FailureClass::Throttled,
+        ErrorKind::ServerFailed => FailureClass::ServerFailed,
+        ErrorKind::InvalidResponse => FailureClass::InvalidResponse,
+        ErrorKind::Configuration | ErrorKind::Unsupported => FailureClass::Configuration,
+        _ => FailureClass::Refused,
+    };
+    let code = error.error_response().map(|response| &response.error);
+    match error.delivery() {
+        Delivery::NotSent => Answer::NotSent { class },
+        Delivery::Answered if code == Some(&ErrorCode::INVALID_GRANT) => Answer::InvalidGrant,
+        Delivery::Answered => Answer::Failed {
+            class,
+            settles: error.status().is_some_and(|status| (400..500).contains(&status)),
+            concerns: (code == Some(&ErrorCode::INVALID_SCOPE)).then_some(key),
+            retry_after: error.retry_after(),
+        },
+        _ => Answer::Unanswered { class },
+    }
+}
+
+/// Makes room for the next renewal when this one ends, even by a panic or with its runtime.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.state().flight = None;
+    }
+}
+
+/// Secrets by fingerprint, for a record that a login begins.
+pub(super) fn only<T>(fingerprint: Fingerprint, secret: T) -> BTreeMap<Fingerprint, T> {
+    BTreeMap::from([(fingerprint, secret)])
+}

@@ -1,0 +1,234 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use butlr_auth_core::{Error, ErrorKind, Grant, Moment, Token, TokenResponse};
+use tokio::sync::oneshot;
+
+use super::{Session, Shared, flight::only};
+use crate::protocol::{Epoch, Ledger, LoginReason, Refresh, State};
+use crate::record::{Record, Subject};
+use crate::{Entry, Event, Id, Swap};
+
+/// A login or logout that keeps finding the record changed gives up after this many tries.
+const TRIES: u32 = 32;
+
+/// What became of a logout.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Logout {
+    /// Whether there was anything to forget.
+    pub was_logged_in: bool,
+    /// Why the server still honours the tokens, if it does: it has no revocation endpoint, or could not be asked.
+    pub not_revoked: Option<Error>,
+}
+
+impl Session {
+    /// Logs in: exchanges a grant and begins the session anew with what it brings. Whoever waits for this session,
+    /// in any process, goes on with it.
+    ///
+    /// The grant is used for this one request and not kept. The login is a task of its own: once it has begun,
+    /// dropping the future does not lose what the server issues.
+    ///
+    /// # Errors
+    /// What the server said, with nothing changed; [`ErrorKind::Storage`] if the session could not be kept, in
+    /// which case the new tokens were revoked as far as the server can.
+    pub async fn login(&self, grant: &Grant) -> Result<Token, Error> {
+        let (shared, grant) = (Arc::clone(&self.0), grant.clone());
+        self.owned(async move {
+            let sent_at = shared.clock.now();
+            let response = shared.endpoint.exchange(&grant).await?;
+            shared.establish(response, sent_at, grant.scope().clone()).await
+        })
+        .await
+    }
+
+    /// Begins the session anew with tokens that came another way: from the redirect of the implicit grant, or from
+    /// another program.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub async fn login_with(&self, response: TokenResponse) -> Result<Token, Error> {
+        let shared = Arc::clone(&self.0);
+        self.owned(async move {
+            let now = shared.clock.now();
+            let scope = shared.scope.clone();
+            shared.establish(response, now, scope).await
+        })
+        .await
+    }
+
+    /// Logs out: forgets the tokens at once, in every process from its next look on, then asks the server to revoke
+    /// them, the refresh token first ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
+    ///
+    /// # Errors
+    /// Of the store alone. That the server could not revoke is told in the result: what is forgotten stays forgotten.
+    pub async fn logout(&self) -> Result<Logout, Error> {
+        let shared = Arc::clone(&self.0);
+        self.owned(async move { shared.end(true).await }).await
+    }
+
+    /// Forgets the tokens without asking the server to revoke them.
+    ///
+    /// # Errors
+    /// As [`logout`](Self::logout).
+    pub async fn forget(&self) -> Result<Logout, Error> {
+        let shared = Arc::clone(&self.0);
+        self.owned(async move { shared.end(false).await }).await
+    }
+
+    /// Runs work that must be finished even if its caller leaves.
+    async fn owned<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.spawn(async move {
+            // The caller may have left: the work is done all the same.
+            let _ = sender.send(work.await);
+        })?;
+        let ended = |_| Error::new(ErrorKind::Busy, "the runtime ended before the session was changed");
+        receiver.await.map_err(ended)?
+    }
+}
+
+impl Shared {
+    /// Stores what a login brought, over whatever is there. The last of several concurrent logins stays; what an
+    /// overtaken one had brought is revoked.
+    async fn establish(
+        self: &Arc<Self>,
+        response: TokenResponse,
+        sent_at: Moment,
+        asked: butlr_auth_core::Scope,
+    ) -> Result<Token, Error> {
+        let mut first_seen: Option<Option<Epoch>> = None;
+        for _ in 0..TRIES {
+            let stored = match self.read_for_change().await {
+                Ok(stored) => stored,
+                Err(error) => return Err(self.give_back(&response, error).await),
+            };
+            let before = stored.as_ref().map(|(_, record)| record.ledger.epoch);
+            let at_first = *first_seen.get_or_insert(before);
+            let record =
+                self.logged_in(&response, sent_at, &asked, stored.as_ref().map(|(_, record)| &record.ledger));
+            match self.replace(stored.as_ref().map(|(entry, _)| entry), &record).await {
+                Ok(true) => {
+                    self.begin_with(record);
+                    let overtaken = stored.filter(|_| at_first != before).map(|(_, record)| record);
+                    if let Some(refresh) =
+                        overtaken.iter().flat_map(|record| record.refresh_tokens.values()).next()
+                    {
+                        let _ = self.revoke(Some(refresh), None).await;
+                    }
+                    let current = self.current.load_full();
+                    return current
+                        .map(|current| current.token.clone())
+                        .ok_or_else(|| self.login_required(LoginReason::LoggedOut));
+                }
+                Ok(false) => {}
+                Err(error) => return Err(self.give_back(&response, error).await),
+            }
+        }
+        let error = Error::new(ErrorKind::Busy, "other processes keep changing the session");
+        Err(self.give_back(&response, error).await)
+    }
+
+    fn logged_in(
+        &self,
+        response: &TokenResponse,
+        sent_at: Moment,
+        asked: &butlr_auth_core::Scope,
+        before: Option<&Ledger>,
+    ) -> Record {
+        let counter = before.map_or(0, |ledger| ledger.epoch.counter) + 1;
+        let mut ledger = Ledger::new(Epoch { counter, login: Id::random() });
+        ledger.fence = before.map_or(0, |ledger| ledger.fence) + 1;
+        ledger.generation = 1;
+        let mut issued = self.issued(response, sent_at);
+        issued.generation = 1;
+        if response.scope.is_none() {
+            issued.scope = asked.clone();
+        }
+        let refresh = response.refresh_token.as_ref().filter(|_| self.rotates());
+        ledger.refresh = refresh.map(|token| Refresh { fingerprint: token.fingerprint() });
+        let mut record = Record::new(self.endpoint.identity().origin.clone(), Ledger::new(ledger.epoch));
+        record.access_tokens = only(issued.fingerprint, response.access_token.clone());
+        record.refresh_tokens =
+            refresh.map(|token| only(token.fingerprint(), token.clone())).unwrap_or_default();
+        record.subject = response.id_token.as_ref().and_then(Subject::of);
+        record.id_token = response.id_token.clone();
+        ledger.access.insert(self.token_key, issued);
+        record.ledger = ledger;
+        record
+    }
+
+    /// Writes a tombstone, without waiting for whoever renews, and then revokes.
+    async fn end(self: &Arc<Self>, revoke: bool) -> Result<Logout, Error> {
+        for _ in 0..TRIES {
+            let Some((entry, record)) = self.read_for_change().await? else {
+                self.forget();
+                return Ok(Logout { was_logged_in: false, not_revoked: None });
+            };
+            let was_logged_in = record.ledger.state != State::LoggedOut;
+            let epoch = Epoch { counter: record.ledger.epoch.counter + 1, login: Id::random() };
+            let mut ledger = Ledger::new(epoch);
+            ledger.state = State::LoggedOut;
+            ledger.fence = record.ledger.fence + 1;
+            let tombstone = Record::new(record.origin.clone(), ledger);
+            if was_logged_in && !self.replace(Some(&entry), &tombstone).await? {
+                continue;
+            }
+            // First the knowledge, then the token: a renewal that ends in between must find the logout.
+            if was_logged_in {
+                self.state().known = Some(tombstone);
+            }
+            self.forget();
+            let mut not_revoked = None;
+            if revoke && was_logged_in {
+                let refresh =
+                    record.ledger.refresh.and_then(|refresh| record.refresh_tokens.get(&refresh.fingerprint));
+                let issued =
+                    record.ledger.access.values().find(|issued| !issued.is_expired(self.clock.now()));
+                let access = issued.and_then(|issued| record.access_tokens.get(&issued.fingerprint));
+                not_revoked = self.revoke(refresh, access).await.err();
+            }
+            return Ok(Logout { was_logged_in, not_revoked });
+        }
+        Err(Error::new(ErrorKind::Busy, "other processes keep changing the session"))
+    }
+
+    /// Reads the record in order to replace it: one that was damaged has been set aside, and counts as none.
+    async fn read_for_change(&self) -> Result<Option<(Entry, Record)>, Error> {
+        match self.read().await {
+            Err(error) if error.kind() == ErrorKind::CorruptRecord => self.read().await,
+            other => other,
+        }
+    }
+
+    async fn replace(&self, before: Option<&Entry>, record: &Record) -> Result<bool, Error> {
+        let write_id = Id::random();
+        let entry = record.encode(write_id)?;
+        match self.store.compare_and_swap(&self.key, before.map(Entry::write_id), &entry).await {
+            Ok(swap) => Ok(swap == Swap::Swapped),
+            Err(doubt) => match self.store.load(&self.key).await {
+                Ok(Some(stored)) if stored.write_id() == write_id => Ok(true),
+                _ => Err(doubt),
+            },
+        }
+    }
+
+    fn begin_with(&self, record: Record) {
+        let mut state = self.state();
+        state.known = None;
+        state.failure = None;
+        state.not_before = Duration::ZERO;
+        drop(state);
+        self.forget();
+        self.publish_made(record);
+    }
+
+    async fn give_back(&self, response: &TokenResponse, error: Error) -> Error {
+        let _ = self.revoke(response.refresh_token.as_ref(), Some(&response.access_token)).await;
+        self.emit(Event::NotPersisted);
+        error
+    }
+}

@@ -1,0 +1,57 @@
+use butlr_auth_core::{Error, Token};
+
+use super::Session;
+use crate::{LoginReason, Promises, protocol::State};
+
+/// What a session is able to do by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionState {
+    /// It has a token, or can get one.
+    Active,
+    /// A person is needed.
+    NeedsLogin(LoginReason),
+}
+
+/// What is known of a session, from the store and without asking the server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionStatus {
+    /// Whether it can go on by itself.
+    pub state: SessionState,
+    /// The stored access token, expired or not.
+    pub token: Option<Token>,
+    /// Whether there is a refresh token, or a grant that the session repeats by itself.
+    pub renewable: bool,
+    /// Who logged in: the `sub` of the login's `id_token`.
+    pub subject: Option<String>,
+    /// What the store promises.
+    pub promises: Promises,
+}
+
+impl Session {
+    /// Loads the record and says what is known, without asking the server.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn status(&self) -> Result<SessionStatus, Error> {
+        let shared = &self.0;
+        let read = shared.read().await?;
+        shared.adopt(read.as_ref().map(|(_, record)| record));
+        let record = read.map(|(_, record)| record);
+        let token = shared.current.load_full().map(|current| current.token.clone());
+        let alive = token.as_ref().is_some_and(|token| !token.remaining(shared.clock.boot()).is_zero());
+        let has_refresh = record.as_ref().is_some_and(|record| record.ledger.refresh.is_some());
+        let renewable = shared.can_renew() && (shared.own_grant.is_some() || has_refresh);
+        let state = match record.as_ref().map(|record| record.ledger.state) {
+            Some(State::NeedsLogin { why, .. }) => SessionState::NeedsLogin(why),
+            _ if shared.own_grant.is_some() => SessionState::Active,
+            None => SessionState::NeedsLogin(LoginReason::NeverLoggedIn),
+            Some(State::LoggedOut) => SessionState::NeedsLogin(LoginReason::LoggedOut),
+            Some(State::Active) if alive || renewable => SessionState::Active,
+            Some(State::Active) => SessionState::NeedsLogin(LoginReason::NoRefreshToken),
+        };
+        let subject = record.and_then(|record| record.subject).map(|subject| subject.sub);
+        Ok(SessionStatus { state, token, renewable, subject, promises: shared.store.promises() })
+    }
+}

@@ -1,0 +1,176 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use butlr_auth_core::Error;
+
+use crate::{Entry, Id, SessionKey};
+
+#[cfg(unix)]
+mod file;
+mod memory;
+
+#[cfg(unix)]
+pub use file::FileStore;
+pub use memory::MemoryStore;
+
+/// Where sessions are kept. Two calls are a whole backend: everything else of the refresh protocol (lease,
+/// heartbeat, intent, commit, rejection, logout) is a compare-and-swap on one small entry.
+///
+/// Promises of an implementation:
+/// - `compare_and_swap` is atomic: of any number of callers that expect the same version, one succeeds.
+/// - A [`Swap::Swapped`] is as durable as [`promises`](Self::promises) says, and the next `load`, by anybody
+///   within its reach, sees it or a later one.
+/// - A failure may mean "done, and the acknowledgement got lost". The caller loads again and compares write ids.
+/// - A failed write leaves the old entry readable. Nothing is ever deleted.
+/// - Every call ends by a deadline of the store's own.
+#[async_trait]
+pub trait TokenStore: fmt::Debug + Send + Sync {
+    /// Loads the entry of a session; `None` if there never was one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`](butlr_auth_core::ErrorKind::Storage) if it cannot be read,
+    /// [`ErrorKind::CorruptRecord`](butlr_auth_core::ErrorKind::CorruptRecord) if it is not an entry, and
+    /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if it is not safe to read, such as
+    /// a file that others may write to.
+    async fn load(&self, key: &SessionKey) -> Result<Option<Entry>, Error>;
+
+    /// Replaces the entry whose write id is `expected` (`None`: there must be none) by `entry`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load). The entry may or may not have been written.
+    async fn compare_and_swap(
+        &self,
+        key: &SessionKey,
+        expected: Option<Id>,
+        entry: &Entry,
+    ) -> Result<Swap, Error>;
+
+    /// Says what a successful write survives and who sees it.
+    fn promises(&self) -> Promises;
+
+    /// Tries, without waiting, to take a lock that is freed when its holder dies, however it dies. It is held over
+    /// a whole exchange. Winning it proves that whoever held it before is gone.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
+        let _ = key;
+        Ok(Hold::Unsupported)
+    }
+}
+
+const _: fn(&dyn TokenStore) = |_| {};
+
+/// How a compare-and-swap ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a compare-and-swap has two outcomes")]
+pub enum Swap {
+    /// The entry was replaced.
+    Swapped,
+    /// Another version was there; nothing changed.
+    Conflict,
+}
+
+/// How an attempt to take a store's lock ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Hold {
+    /// The lock is ours until the guard is dropped.
+    Held(Guard),
+    /// Somebody else has it.
+    Busy,
+    /// The store has no such lock.
+    Unsupported,
+}
+
+/// Keeps a store's lock until it is dropped.
+pub struct Guard(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Any + Send>);
+
+impl Guard {
+    /// Wraps whatever frees the lock when it is dropped.
+    #[must_use]
+    pub fn new(lock: impl Any + Send) -> Self {
+        Self(Box::new(lock))
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+/// What a store promises of a successful write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Promises {
+    /// What it survives.
+    pub durability: Durability,
+    /// Who sees it.
+    pub reach: Reach,
+}
+
+impl Promises {
+    /// States both promises.
+    #[must_use]
+    pub fn new(durability: Durability, reach: Reach) -> Self {
+        Self { durability, reach }
+    }
+}
+
+/// What a successful write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: it ends with the process.
+    Process,
+    /// A fail-over may lose the last write: replication is asynchronous, or the disk is not synced each time.
+    Asynchronous,
+    /// The death of the process and of the machine.
+    Disk,
+}
+
+/// Who sees a successful write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reach {
+    /// This process.
+    Process,
+    /// Every process of this host.
+    Host,
+    /// Every host.
+    Cluster,
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[async_trait]
+        impl<S: TokenStore + ?Sized> TokenStore for $pointer<S> {
+            async fn load(&self, key: &SessionKey) -> Result<Option<Entry>, Error> {
+                (**self).load(key).await
+            }
+
+            async fn compare_and_swap(
+                &self,
+                key: &SessionKey,
+                expected: Option<Id>,
+                entry: &Entry,
+            ) -> Result<Swap, Error> {
+                (**self).compare_and_swap(key, expected, entry).await
+            }
+
+            fn promises(&self) -> Promises {
+                (**self).promises()
+            }
+
+            async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
+                (**self).hold(key).await
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
