@@ -3,10 +3,12 @@
 //! It decides by fingerprints; whoever drives it holds the secrets, the store and the endpoint. Session, simulation
 //! and model all drive this same machine.
 
+mod action;
 mod attempt;
 mod ledger;
 
-pub(crate) use attempt::{Action, Answer, Attempt, Input, Outcome, Pause, Received, Terms, Watched};
+pub(crate) use action::{Action, Answer, Input, Outcome, Pause, Received, Terms, Watched};
+pub(crate) use attempt::Attempt;
 pub use ledger::LoginReason;
 pub(crate) use ledger::{
     Epoch, Failure, FailureClass, Intent, Issued, Lease, Ledger, Orphan, Refresh, State,

@@ -1,0 +1,163 @@
+//! What leads up to a request: what the record says, who else is at it, and the claim.
+
+use butlr_auth_core::{Fingerprint, Moment};
+
+use super::{Attempt, GUARD, Goal, Holding, LEASE_TTL, Phase};
+use crate::Event;
+use crate::protocol::{Action, Intent, Lease, Ledger, LoginReason, Outcome, Pause, Refresh, State, Watched};
+
+impl Attempt {
+    /// Looks at the record and finds out what is to be done.
+    pub(super) fn decide(&mut self, now: Moment) -> Action {
+        if self.base.is_none() {
+            if self.terms.rotates {
+                return self.done(Outcome::LoginRequired(LoginReason::NeverLoggedIn));
+            }
+            return self.acquire(now);
+        }
+        if let Some(healed) = self.healed() {
+            return self.swap(Phase::Healing, healed);
+        }
+        let Some(ledger) = self.base.as_deref() else { return self.done(Outcome::StorageFailed) };
+        match ledger.state {
+            State::LoggedOut if self.terms.rotates => {
+                return self.done(Outcome::LoginRequired(LoginReason::LoggedOut));
+            }
+            State::NeedsLogin { fingerprint, why, .. }
+                if fingerprint == ledger.refresh.map(|refresh| refresh.fingerprint) =>
+            {
+                return self.done(Outcome::LoginRequired(why));
+            }
+            _ => {}
+        }
+        let issued =
+            ledger.access.get(&self.terms.key).filter(|issued| Some(issued.fingerprint) != self.avoid);
+        if issued.is_some_and(|issued| issued.is_fresh(now)) {
+            return self.done(Outcome::Current);
+        }
+        let usable = issued.is_some_and(|issued| issued.is_usable(now));
+        if let Some(failure) = ledger.backing_off(self.terms.key, now) {
+            return self.done(Outcome::BackingOff(failure));
+        }
+        if self.terms.rotates && (ledger.refresh.is_none() || !self.terms.supported) {
+            let outcome =
+                if usable { Outcome::Deferred } else { Outcome::LoginRequired(LoginReason::NoRefreshToken) };
+            return self.done(outcome);
+        }
+        // Whoever waits has got the usable token from this very load.
+        self.urgent &= !usable;
+        self.acquire(now)
+    }
+
+    /// Makes sure that nobody else exchanges at the same time.
+    pub(super) fn acquire(&mut self, now: Moment) -> Action {
+        match self.holding {
+            Holding::Unknown => {
+                self.phase = Phase::Holding;
+                Action::Hold
+            }
+            Holding::Held => self.claim(now),
+            Holding::Unsupported => self.claim_unless_leased(now),
+        }
+    }
+
+    pub(super) fn claim_unless_leased(&mut self, now: Moment) -> Action {
+        let other = self
+            .base
+            .as_deref()
+            .and_then(|ledger| ledger.lease)
+            .filter(|lease| lease.owner != self.terms.owner);
+        let Some(lease) = other.filter(|_| self.terms.rotates) else { return self.claim(now) };
+        match self.watched.filter(|watched| (watched.fence, watched.beat) == (lease.fence, lease.beat)) {
+            Some(watched) if now.boot.saturating_sub(watched.since) >= LEASE_TTL => {
+                self.notices.push(Event::LeaseStolen);
+                self.claim(now)
+            }
+            Some(_) => self.wait_or_leave(now),
+            None => {
+                self.watched = Some(Watched { fence: lease.fence, beat: lease.beat, since: now.boot });
+                self.wait_or_leave(now)
+            }
+        }
+    }
+
+    pub(super) fn wait_or_leave(&mut self, now: Moment) -> Action {
+        if !self.urgent {
+            return self.done(Outcome::Content);
+        }
+        if now.boot.saturating_sub(self.started) >= self.terms.chain {
+            return self.done(Outcome::Busy);
+        }
+        self.wait(Pause::Poll, Goal::Begin)
+    }
+
+    /// Writes lease and intent, in one swap, before anything is sent.
+    pub(super) fn claim(&mut self, now: Moment) -> Action {
+        if !self.terms.rotates {
+            return self.send();
+        }
+        let Some(ledger) = self.base.as_deref() else { return self.restart() };
+        let Some(current) = ledger.refresh.map(|refresh| refresh.fingerprint) else { return self.restart() };
+        let unsettled = ledger.intent.filter(|intent| intent.fingerprint == current);
+        let Some(intent) = unsettled else { return self.claim_with(current, now) };
+        if let Some(orphan) = ledger.orphans.iter().find(|orphan| orphan.parent == current) {
+            return self.claim_with(orphan.fingerprint, now);
+        }
+        let within_reuse = now.since(&intent.first_at).is_some_and(|age| age < self.terms.reuse_interval);
+        let usable = ledger
+            .access
+            .get(&self.terms.key)
+            .is_some_and(|issued| issued.is_usable(now) && Some(issued.fingerprint) != self.avoid);
+        if !within_reuse && usable {
+            return self.done(Outcome::Deferred);
+        }
+        self.notices.push(Event::Replayed);
+        self.claim_with(current, now)
+    }
+
+    pub(super) fn claim_with(&mut self, token: Fingerprint, now: Moment) -> Action {
+        let Some(mut next) = self.base.clone() else { return self.restart() };
+        next.fence += 1;
+        next.lease = Some(Lease { owner: self.terms.owner, fence: next.fence, beat: 0 });
+        let replay = next.intent.filter(|intent| intent.fingerprint == token);
+        next.intent = Some(Intent {
+            fence: next.fence,
+            fingerprint: token,
+            first_at: replay.map_or(now, |intent| intent.first_at),
+            tries: replay.map_or(1, |intent| intent.tries.saturating_add(1)),
+        });
+        next.refresh = Some(Refresh { fingerprint: token });
+        next.orphans.retain(|orphan| orphan.fingerprint != token);
+        if let Some(issued) = next.access.get_mut(&self.terms.key) {
+            issued.rejected |= Some(issued.fingerprint) == self.avoid;
+        }
+        self.fence = next.fence;
+        self.epoch = Some(next.epoch);
+        self.sent = Some(token);
+        self.presented = 0;
+        self.swap(Phase::Claiming, next)
+    }
+
+    pub(super) fn send(&mut self) -> Action {
+        if !self.terms.rotates {
+            self.epoch = self.base.as_deref().map(|ledger| ledger.epoch);
+            self.fence = self.base.as_deref().map_or(0, |ledger| ledger.fence);
+        }
+        self.presented += 1;
+        self.phase = Phase::Sending;
+        let guarded = self.terms.rotates && self.holding != Holding::Held;
+        Action::Send { token: self.sent, not_after: guarded.then(|| self.acknowledged + GUARD) }
+    }
+
+    /// What this process remembers, if the store has lost it.
+    pub(super) fn healed(&self) -> Option<Box<Ledger>> {
+        let (memory, ledger) = (self.memory.as_deref()?, self.base.as_deref()?);
+        memory.is_newer_than(ledger).then(|| {
+            let mut healed = memory.clone();
+            healed.fence = memory.fence.max(ledger.fence);
+            healed.lease = None;
+            healed.intent = None;
+            Box::new(healed)
+        })
+    }
+}
