@@ -1,102 +1,144 @@
-//! What an answer means, decided by its status first and its body second.
-
-use std::time::{Duration, SystemTime};
-
-use butlr_auth_core::{
-    Delivery, EndpointUrl, Error, ErrorKind, ErrorResponse, Leniency, TokenResponse, text,
-};
+use butlr_auth_core::{Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Leniency, TokenResponse, text};
 use http::StatusCode;
-use http::header::RETRY_AFTER;
+use http::header::CONTENT_ENCODING;
 
-use crate::transport::{Answer, delivery_of};
+use crate::retry_after::retry_after;
+use crate::transport::{Answer, Errand};
 
-/// An error keeps this many characters of an answer that it could not make sense of.
-const SNIPPET: usize = 200;
+/// A snippet of an answer has at most this many characters.
+const LONGEST_SNIPPET: usize = 200;
 
-/// A server that asks for a longer pause than this is asked again all the same: 1 hour.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// Reads a token response, or finds out what else the answer is.
-pub(crate) fn token_response(
+/// Judges the answer of a token endpoint.
+///
+/// The status decides. Servers send errors without a body, with HTML, and with codes of their own; what a body says
+/// is kept beside the status.
+pub(crate) fn token(
     answer: &Answer,
-    endpoint: &EndpointUrl,
-    what: &str,
+    errand: &Errand<'_>,
     leniency: &Leniency,
-    secrets: &[&str],
 ) -> Result<TokenResponse, Error> {
-    let accepted =
-        answer.status == StatusCode::OK || (leniency.created_status && answer.status == StatusCode::CREATED);
-    if !accepted {
-        return Err(failure(answer, endpoint, what, secrets));
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::CREATED if leniency.created_status => {}
+        _ => return Err(failed(answer, errand)),
     }
-    TokenResponse::from_json(&answer.body, leniency).map_err(|error| {
-        let host = endpoint.host();
-        match error.error_response().cloned().map(|response| response.redacted(secrets)) {
-            // Status 200 with an error inside: it is the error that it says it is.
-            Some(response) => Error::new(error.kind(), format!("{host} refused the {what}: {response}"))
-                .with_error_response(response)
-                .with_status(StatusCode::BAD_REQUEST.as_u16())
-                .with_delivery(Delivery::Answered),
-            None => {
-                let message = format!("{host} answered the {what} with something else than a token: {error}");
-                Error::new(error.kind(), message)
-                    .with_status(answer.status.as_u16())
-                    .with_delivery(error.delivery())
-            }
-        }
+    whole(answer, errand)?;
+    TokenResponse::from_json(&answer.body, leniency).map_err(|error| match error.error_response() {
+        // GitHub and others send errors with status 200.
+        Some(response) => refused(answer, errand, response.clone()),
+        None => unusable(answer, errand, &error.to_string()),
     })
 }
 
-/// Turns an answer that is not the expected success into an error.
-pub(crate) fn failure(answer: &Answer, endpoint: &EndpointUrl, what: &str, secrets: &[&str]) -> Error {
-    let (status, host) = (answer.status, endpoint.host());
-    let response = ErrorResponse::from_json(&answer.body).map(|response| response.redacted(secrets));
-    let kind = match status {
-        StatusCode::TOO_MANY_REQUESTS => ErrorKind::Throttled,
-        StatusCode::REQUEST_TIMEOUT => ErrorKind::TimedOut,
-        _ if status.is_server_error() => ErrorKind::ServerFailed,
-        _ if status.is_client_error() => ErrorKind::Refused,
-        _ => ErrorKind::InvalidResponse,
-    };
-    let said = response.as_ref().map_or_else(String::new, |response| format!(": {response}"));
-    let message = match kind {
-        ErrorKind::Refused => format!("{host} refused the {what} (status {}){said}", status.as_u16()),
-        ErrorKind::InvalidResponse if status.is_redirection() => {
-            format!("{host} redirects the {what} (status {}): a token endpoint must not", status.as_u16())
-        }
-        _ => format!("{host} answered the {what} with status {}{said}", status.as_u16()),
-    };
-    let mut error = Error::new(kind, message)
-        .with_status(status.as_u16())
-        .with_delivery(delivery_of(status))
-        .with_retry_after(retry_after(answer));
-    match response {
-        Some(response) => error = error.with_error_response(response),
-        // What a success might carry is not shown, however odd it is.
-        None if delivery_of(status) == Delivery::Answered && !answer.body.is_empty() => {
-            let body = String::from_utf8_lossy(&answer.body);
-            let snippet = text::redact(&text::escape(&text::redact(&body, secrets), SNIPPET), secrets);
-            error = error.with_snippet(snippet);
-        }
-        None => {}
+/// Judges the answer of a revocation endpoint: with status 200, whatever the body is, the token is gone.
+pub(crate) fn revocation(answer: &Answer, errand: &Errand<'_>) -> Result<(), Error> {
+    //= https://www.rfc-editor.org/rfc/rfc7009#section-2.2
+    //# The content of the response body is ignored by the client as all necessary information is conveyed in
+    //# the response code.
+    if answer.status == StatusCode::OK {
+        return Ok(());
     }
-    error
+    let error = failed(answer, errand);
+    match error.error_response() {
+        Some(response) if response.error == ErrorCode::new("unsupported_token_type") => {
+            let Errand { host, asked, .. } = errand;
+            let unsupported = Error::new(ErrorKind::Unsupported, format!("{host} does not offer {asked}"));
+            Err(unsupported
+                .with_status(answer.status.as_u16())
+                .with_delivery(Delivery::Answered)
+                .with_error_response(response.clone()))
+        }
+        _ => Err(error),
+    }
 }
 
-/// `Retry-After` in seconds, or as a date compared with the server's own `Date`
-/// ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let value = header(RETRY_AFTER)?;
-    let date = |text: &str| httpdate::parse_http_date(text).ok();
-    let wait = if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
-        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+/// Refuses a successful answer whose body did not arrive whole, or cannot be read.
+fn whole(answer: &Answer, errand: &Errand<'_>) -> Result<(), Error> {
+    if let Some(broken) = &answer.broken {
+        return Err(broken.clone().with_status(answer.status.as_u16()));
+    }
+    let encoding = answer.headers.get(CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unusable(answer, errand, "the answer is compressed, which nobody asked for"));
+    }
+    Ok(())
+}
+
+/// The error that a status other than success means.
+fn failed(answer: &Answer, errand: &Errand<'_>) -> Error {
+    if let Some(response) = ErrorResponse::from_json(&answer.body) {
+        return refused(answer, errand, response);
+    }
+    let Errand { host, asked, .. } = errand;
+    let status = answer.status;
+    let message = if status.is_redirection() {
+        format!(
+            "{host} answered {asked} with a redirect (status {}), which is never followed",
+            status.as_u16()
+        )
     } else {
-        let until: SystemTime = date(value)?;
-        until.duration_since(header(http::header::DATE).and_then(date)?).ok()?
+        format!("{host} answered {asked} with status {}", status.as_u16())
     };
-    Some(wait.min(LONGEST_RETRY_AFTER))
+    finish(Error::new(kind(status), message), answer, errand)
 }
 
-#[cfg(test)]
-mod tests;
+/// The error that an error response means.
+fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Error {
+    let Errand { host, asked, secrets } = errand;
+    let response = response.redacted(secrets);
+    let kind = match kind(answer.status) {
+        ErrorKind::InvalidResponse if answer.status.is_success() => ErrorKind::Refused,
+        kind => kind,
+    };
+    let error = Error::new(kind, format!("{host} refused {asked}: {response}"))
+        .with_status(answer.status.as_u16())
+        .with_retry_after(retry_after(&answer.headers))
+        .with_delivery(Delivery::Answered);
+    error.with_error_response(response)
+}
+
+/// The error that a successful answer without a usable token means. It may have spent what was sent.
+fn unusable(answer: &Answer, errand: &Errand<'_>, why: &str) -> Error {
+    let Errand { host, asked, .. } = errand;
+    let message = format!("{host} did not answer {asked} as it should: {why}");
+    finish(Error::new(ErrorKind::InvalidResponse, message), answer, errand)
+}
+
+fn finish(error: Error, answer: &Answer, errand: &Errand<'_>) -> Error {
+    // A success that cannot be read may carry the successor of a refresh token: what was sent counts as spent.
+    let delivery = if answer.status.is_success() { Delivery::Unanswered } else { Delivery::Answered };
+    let error = error
+        .with_status(answer.status.as_u16())
+        .with_retry_after(retry_after(&answer.headers))
+        .with_delivery(delivery);
+    match snippet(&answer.body, &errand.secrets) {
+        Some(snippet) => error.with_snippet(snippet),
+        None => error,
+    }
+}
+
+/// What a status that is no success means for the caller.
+fn kind(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        429 => ErrorKind::Throttled,
+        // The server gave up waiting for the request: its trouble or the network's, and temporary.
+        408 | 500..=599 => ErrorKind::ServerFailed,
+        400..=499 => ErrorKind::Refused,
+        _ => ErrorKind::InvalidResponse,
+    }
+}
+
+/// The beginning of a body, fit to be shown, or nothing if a token may be in it: one that the server has just
+/// issued cannot be told from other text.
+fn snippet(body: &[u8], secrets: &[&str]) -> Option<String> {
+    let shown = std::str::from_utf8(body).ok()?.trim();
+    let suspicious = |text: &str| {
+        text.contains('\0') || text.contains("eyJ") || text.to_ascii_lowercase().contains("token")
+    };
+    if shown.is_empty() || suspicious(shown) {
+        return None;
+    }
+    // Cut far behind the snippet's own end, so that a secret is whole when it is looked for.
+    let beginning: String = shown.chars().take(8 * LONGEST_SNIPPET).collect();
+    Some(text::escape(&text::redact(&beginning, secrets), LONGEST_SNIPPET))
+}

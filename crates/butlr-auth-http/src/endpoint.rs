@@ -1,175 +1,252 @@
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth_core::{
-    ClientAuthentication, ClientId, ClientSecret, EndpointIdentity, Error, ErrorKind, Grant, GrantType,
-    Provider, Revocation, TokenEndpoint, TokenResponse,
+    BodyEncoding, ClientAuthentication, ClientAuthenticationMethod, ClientId, ClientSecret, Dialect,
+    EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, Revocation, TokenEndpoint,
+    TokenResponse,
 };
+use url::Host;
 
+use crate::call::{Call, Judge};
 use crate::exchange;
-use crate::revocation;
-use crate::transport::Transport;
+use crate::transport::{Errand, Transport};
 
-/// How long one exchange may take in all, from the first connection attempt to the last byte: 5 seconds.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A token endpoint over HTTP, for one client of one provider.
+/// The token endpoint of a provider over HTTP, for one client.
 ///
-/// Every exchange is exactly one POST: never redirected, never repeated, ended by one deadline, its answer bounded to
-/// 256 KiB and read strictly. The HTTP client behind it is built at the first exchange, so that a program which finds
-/// a good token in its store never pays for it. Cheap to share in an `Arc`.
+/// Cheap to clone; clones share their connections.
 ///
-/// Proxies: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, and `https` goes through `CONNECT` only. A
-/// provider on a loopback address is never asked through a proxy.
-///
+/// # Examples
 /// ```
 /// use butlr_auth_core::{ClientSecret, Provider};
 /// use butlr_auth_http::HttpTokenEndpoint;
 ///
 /// let endpoint = HttpTokenEndpoint::builder(Provider::butlr())
-///     .client_secret("BA779C49-4D93-4785-9596-25805A24C5DC", ClientSecret::new("a secret")?)
+///     .client_secret("my-client", ClientSecret::new("from a file, not from here")?)
 ///     .build()?;
 /// # Ok::<(), butlr_auth_core::Error>(())
 /// ```
+#[derive(Clone, Debug)]
 pub struct HttpTokenEndpoint {
+    settings: Arc<Settings>,
+    transport: Arc<Transport>,
+}
+
+#[derive(Debug)]
+struct Settings {
     provider: Provider,
     client: ClientAuthentication,
     identity: EndpointIdentity,
-    transport: Transport,
+    timeout: Duration,
+    /// How a revocation request is encoded: RFC 7009 knows forms only.
+    revocation: Dialect,
 }
 
 impl HttpTokenEndpoint {
-    /// Begins to set up an endpoint.
+    /// Starts a builder. A client must be named: [`client_id`](HttpTokenEndpointBuilder::client_id) or
+    /// [`client_secret`](HttpTokenEndpointBuilder::client_secret).
     #[must_use]
     pub fn builder(provider: Provider) -> HttpTokenEndpointBuilder {
-        HttpTokenEndpointBuilder { provider, client: None, http_client: None, timeout: TIMEOUT }
+        HttpTokenEndpointBuilder {
+            provider,
+            client: None,
+            http_client: None,
+            shared: None,
+            timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+        }
     }
 
-    /// Returns the provider that is asked.
-    #[must_use]
-    pub fn provider(&self) -> &Provider {
-        &self.provider
-    }
-}
-
-/// Sets up an [`HttpTokenEndpoint`].
-///
-/// # Defaults
-/// - `timeout`: 5 s for one exchange in all; connecting takes 2 s of it at most.
-/// - `http_client`: reqwest with rustls and the system's roots.
-/// - a public client without an id, for providers that ask for none.
-pub struct HttpTokenEndpointBuilder {
-    provider: Provider,
-    client: Option<ClientAuthentication>,
-    http_client: Option<reqwest::ClientBuilder>,
-    timeout: Duration,
-}
-
-impl HttpTokenEndpointBuilder {
-    /// Acts for a public client ([RFC 6749 §2.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.1)).
-    #[must_use]
-    pub fn client_id(self, id: impl Into<Box<str>>) -> Self {
-        self.client(ClientAuthentication::Public(ClientId::new(id)))
-    }
-
-    /// Acts for a confidential client. Where its secret goes is said by the provider's dialect.
-    #[must_use]
-    pub fn client_secret(self, id: impl Into<Box<str>>, secret: ClientSecret) -> Self {
-        self.client(ClientAuthentication::Secret(ClientId::new(id), secret))
-    }
-
-    /// Acts for this client.
-    #[must_use]
-    pub fn client(mut self, client: ClientAuthentication) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Brings one's own proxy, root certificates or client certificate. Redirects, retries, referrers and
-    /// decompression are switched off afterwards, and the deadlines on.
-    #[must_use]
-    pub fn http_client(mut self, builder: reqwest::ClientBuilder) -> Self {
-        self.http_client = Some(builder);
-        self
-    }
-
-    /// Sets how long one exchange may take in all.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Builds the endpoint. No connection is made, and no HTTP client is built yet.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Configuration`] if the provider has no endpoint at all.
-    pub fn build(self) -> Result<HttpTokenEndpoint, Error> {
-        let Some(origin) = self.provider.origin() else {
-            let message = format!("provider `{}` has no endpoint", self.provider.id());
-            return Err(Error::new(ErrorKind::Configuration, message));
-        };
-        let client = self.client.unwrap_or_else(|| ClientAuthentication::Public(ClientId::new("")));
-        Ok(HttpTokenEndpoint {
-            identity: EndpointIdentity::new(&self.provider, client.client_id().clone()),
-            transport: Transport::new(self.http_client, self.timeout, &origin),
-            provider: self.provider,
-            client,
-        })
+    fn call<'a>(
+        &'a self,
+        url: &'a EndpointUrl,
+        dialect: &'a Dialect,
+        asked: String,
+        mut secrets: Vec<&'a str>,
+        judge: Judge,
+    ) -> Call<'a> {
+        if let ClientAuthentication::Secret(_, secret) = &self.settings.client {
+            secrets.push(secret.expose());
+        }
+        Call {
+            transport: &self.transport,
+            url,
+            dialect,
+            total: self.settings.timeout,
+            errand: Errand { host: url.host(), asked, secrets },
+            judge,
+        }
     }
 }
 
 #[async_trait]
 impl TokenEndpoint for HttpTokenEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        let Settings { provider, client, .. } = &*self.settings;
         let grant_type = grant.grant_type();
-        let endpoint = self.provider.token_endpoint(grant_type)?;
         if let Grant::AuthorizationCode { provider_id, .. } = grant
-            && provider_id != self.provider.id()
+            && provider_id != provider.id()
         {
-            // RFC 9700 §4.4: a code goes to the server that the request went to, and to no other.
+            //= https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2
+            //# clients MUST store, for each authorization request, the issuer they sent the authorization request
+            //# to
             let message =
-                format!("a code of provider `{provider_id}` is not sent to `{}`", self.provider.id());
+                format!("the code of provider `{provider_id}` is not for provider `{}`", provider.id());
             return Err(Error::new(ErrorKind::InvalidCallback, message));
         }
-        let response = exchange::exchange(&self.transport, endpoint, &self.client, grant).await?;
+        let endpoint = provider.token_endpoint(grant_type)?;
+        let asked = format!("the {grant_type} grant");
+        let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.secrets(), exchange::judge_token);
+        let response = exchange::exchange(client, grant, &call).await?;
         grant.check_response(&response)?;
-        let expires_in = response.expires_in.map(|lifetime| lifetime.as_secs());
-        tracing::debug!(%grant_type, endpoint_host = endpoint.url.host(), expires_in, "token issued");
+        tracing::debug!(
+            grant_type = grant_type.as_str(),
+            endpoint_host = endpoint.url.host(),
+            expires_in = response.expires_in.map(|lifetime| lifetime.as_secs()),
+            "token issued"
+        );
         Ok(response)
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
-        let url = self.provider.revocation_endpoint()?;
-        let dialect = self.provider.token_endpoint(GrantType::RefreshToken).map(|endpoint| &endpoint.dialect);
-        revocation::revoke(&self.transport, url, dialect.ok(), &self.client, token).await
+        let Settings { provider, client, revocation, .. } = &*self.settings;
+        let url = provider.revocation_endpoint()?;
+        let asked = format!("the revocation of the {}", token.token_type_hint().replace('_', " "));
+        let call = self.call(url, revocation, asked, vec![token.expose()], exchange::judge_revocation);
+        exchange::revoke(client, revocation.client_authentication, token, &call).await
     }
 
     fn supports(&self, grant_type: GrantType) -> bool {
-        self.provider.token_endpoint(grant_type).is_ok()
+        self.settings.provider.token_endpoint(grant_type).is_ok()
     }
 
     fn identity(&self) -> &EndpointIdentity {
-        &self.identity
+        &self.settings.identity
     }
 }
 
-impl fmt::Debug for HttpTokenEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTokenEndpoint")
-            .field("provider", &self.provider.id())
-            .field("client", &self.client)
-            .finish_non_exhaustive()
+/// Builds an [`HttpTokenEndpoint`].
+///
+/// # Defaults
+/// - [`timeout`](Self::timeout): 5 s for a whole exchange. A session's recovery from a lost answer is planned around
+///   it.
+/// - [`connect_timeout`](Self::connect_timeout): 2 s, so that a host that is down leaves time for another try.
+#[derive(Debug)]
+#[must_use]
+pub struct HttpTokenEndpointBuilder {
+    provider: Provider,
+    client: Option<ClientAuthentication>,
+    http_client: Option<reqwest::ClientBuilder>,
+    shared: Option<Arc<Transport>>,
+    timeout: Duration,
+    connect_timeout: Duration,
+}
+
+impl HttpTokenEndpointBuilder {
+    /// Names a public client: one without a secret
+    /// ([RFC 6749 §2.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.1)).
+    pub fn client_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.client = Some(ClientAuthentication::Public(ClientId::new(id)));
+        self
+    }
+
+    /// Names a confidential client and gives its secret. Whether the secret goes into the header or the body is the
+    /// provider's to say.
+    pub fn client_secret(mut self, id: impl Into<Box<str>>, secret: ClientSecret) -> Self {
+        self.client = Some(ClientAuthentication::Secret(ClientId::new(id), secret));
+        self
+    }
+
+    /// Takes settings for the HTTP client: a proxy, roots of trust, a client certificate, a resolver.
+    ///
+    /// Not all of them stay. Redirects, retries, the referrer and decompression are switched off, HTTP/1.1 is used,
+    /// and the deadlines are those of this builder. Leave the cookie store off, as it is by default.
+    pub fn http_client(mut self, settings: reqwest::ClientBuilder) -> Self {
+        self.http_client = Some(settings);
+        self
+    }
+
+    /// Uses the HTTP client, and so the connections, of another endpoint: for many clients or users of one provider.
+    ///
+    /// It stands instead of [`http_client`](Self::http_client) and [`connect_timeout`](Self::connect_timeout). An
+    /// endpoint on this machine never shares with one elsewhere, whose requests may go through a proxy.
+    pub fn share_http_client(mut self, other: &HttpTokenEndpoint) -> Self {
+        self.shared = Some(Arc::clone(&other.transport));
+        self
+    }
+
+    /// Sets how long an exchange may take as a whole, from the first packet to the last byte of the answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long connecting may take, TLS included.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Builds the endpoint. The HTTP client itself is built by the first exchange.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if no client is named, or a JSON dialect adds a parameter twice.
+    pub fn build(self) -> Result<HttpTokenEndpoint, Error> {
+        let Self { provider, client, http_client, shared, timeout, connect_timeout } = self;
+        let client = client.ok_or_else(|| {
+            let message = format!("no client is named for provider `{}`", provider.id());
+            Error::new(ErrorKind::Configuration, message)
+        })?;
+        check_dialects(&provider)?;
+        let direct = is_on_this_machine(&provider);
+        let transport = shared
+            .filter(|transport| transport.is_direct() == direct)
+            .unwrap_or_else(|| Arc::new(Transport::new(http_client, connect_timeout.min(timeout), direct)));
+        let revocation = Dialect::form().with_client_authentication(revocation_authentication(&provider));
+        let identity = EndpointIdentity::new(&provider, client.client_id().clone());
+        let settings = Arc::new(Settings { provider, client, identity, timeout, revocation });
+        Ok(HttpTokenEndpoint { settings, transport })
     }
 }
 
-impl fmt::Debug for HttpTokenEndpointBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTokenEndpointBuilder")
-            .field("provider", &self.provider.id())
-            .field("client", &self.client)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+/// All endpoints that a provider has.
+fn endpoints(provider: &Provider) -> impl Iterator<Item = &EndpointUrl> {
+    let token = GrantType::ALL.into_iter().filter_map(|grant_type| provider.token_endpoint(grant_type).ok());
+    token.map(|endpoint| &endpoint.url).chain(provider.revocation_endpoint().ok())
+}
+
+/// Whether an endpoint is on this machine: then no proxy is used, because what a proxy calls "this machine" is its
+/// own.
+fn is_on_this_machine(provider: &Provider) -> bool {
+    endpoints(provider).any(|url| match url.as_url().host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    })
+}
+
+/// How the client authenticates at the revocation endpoint: as it does where it refreshes, or else where it got the
+/// token.
+//= https://www.rfc-editor.org/rfc/rfc7009#section-2.1
+//# The client also includes its authentication credentials as described in Section 2.3. of [RFC6749].
+fn revocation_authentication(provider: &Provider) -> ClientAuthenticationMethod {
+    let endpoints = GrantType::ALL.into_iter().rev().filter_map(|grant| provider.token_endpoint(grant).ok());
+    endpoints.map(|endpoint| endpoint.dialect.client_authentication).next().unwrap_or_default()
+}
+
+fn check_dialects(provider: &Provider) -> Result<(), Error> {
+    for endpoint in GrantType::ALL.into_iter().filter_map(|grant| provider.token_endpoint(grant).ok()) {
+        let Dialect { body, parameters, .. } = &endpoint.dialect;
+        let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if *body == BodyEncoding::Json
+            && names.windows(2).any(|pair| matches!(pair, [one, next] if one == next))
+        {
+            let message = format!("the dialect of provider `{}` adds a JSON member twice", provider.id());
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
     }
+    Ok(())
 }

@@ -1,178 +1,209 @@
-//! A grant's way through the `oauth2` crate: the one place that looks at which grant it is.
-
 use std::borrow::Cow;
-use std::future::Future;
-use std::pin::Pin;
+use std::fmt;
 
 use butlr_auth_core::{
-    ClientAuthentication, ClientAuthenticationMethod, Delivery, Error, ErrorKind, Grant, IdToken, Scope,
-    TokenEndpointDescription, TokenResponse,
+    AccessToken, ClientAuthentication, ClientAuthenticationMethod, Delivery, Dialect, Error, ErrorKind,
+    Grant, IdToken, RefreshToken, Revocation, Scope, Secret, SecretKind, TokenResponse,
 };
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
-use oauth2::{AuthType, ExtraTokenFields, RequestTokenError, StandardRevocableToken, TokenResponse as _};
+use oauth2::{
+    AuthType, Client, ExtraTokenFields, RequestTokenError, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse as _, TokenUrl,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::answer;
-use crate::dialect;
-use crate::transport::Transport;
+use crate::call::Call;
+use crate::transport::{Answer, Errand};
 
-/// The members of a token response beyond RFC 6749's.
-#[derive(Deserialize, Serialize)]
+/// `oauth2`'s client, with an `id_token` among the members that it reads.
+type Protocol = Client<
+    BasicErrorResponse,
+    StandardTokenResponse<Extra, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// Asks for tokens. This is the one place that tells the grants apart.
+pub(crate) async fn exchange(
+    client: &ClientAuthentication,
+    grant: &Grant,
+    call: &Call<'_>,
+) -> Result<TokenResponse, Error> {
+    let url = TokenUrl::from_url(call.url.as_url().clone());
+    let protocol = protocol(client, call.dialect.client_authentication).set_token_uri(url);
+    let response = match grant {
+        Grant::AuthorizationCode { code, redirect_uri, code_verifier, .. } => {
+            let redirect_uri = oauth2::RedirectUrl::new(redirect_uri.clone())
+                .map_err(|_| Error::new(ErrorKind::Configuration, "the redirect URI is not a URL"))?;
+            protocol
+                .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                .set_pkce_verifier(oauth2::PkceCodeVerifier::new(code_verifier.expose().to_owned()))
+                .set_redirect_uri(Cow::Owned(redirect_uri))
+                .request_async(call)
+                .await
+        }
+        Grant::Password { username, password, scope, .. } => {
+            let username = oauth2::ResourceOwnerUsername::new(username.clone());
+            let password = oauth2::ResourceOwnerPassword::new(password.expose().to_owned());
+            protocol
+                .exchange_password(&username, &password)
+                .add_scopes(scopes(scope))
+                .request_async(call)
+                .await
+        }
+        Grant::ClientCredentials { scope, .. } => {
+            protocol.exchange_client_credentials().add_scopes(scopes(scope)).request_async(call).await
+        }
+        Grant::RefreshToken { refresh_token, scope, .. } => {
+            let refresh_token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
+            protocol
+                .exchange_refresh_token(&refresh_token)
+                .add_scopes(scopes(scope))
+                .request_async(call)
+                .await
+        }
+        _ => {
+            let message = format!("the {} grant is not spoken over HTTP", grant.grant_type());
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    };
+    response.map_err(own_error).and_then(|response| token_response(&response))
+}
+
+/// Asks that a token be forgotten.
+pub(crate) async fn revoke(
+    client: &ClientAuthentication,
+    method: ClientAuthenticationMethod,
+    token: Revocation<'_>,
+    call: &Call<'_>,
+) -> Result<(), Error> {
+    let mut url = call.url.as_url().clone();
+    // `oauth2` knows no plain http to this machine. Where the request goes is for the call to say, and
+    // `EndpointUrl` has seen to it that no other plain http gets here.
+    let _ = url.set_scheme("https");
+    let protocol = protocol(client, method).set_revocation_url(oauth2::RevocationUrl::from_url(url));
+    let secret = token.expose().to_owned();
+    let token = match token {
+        Revocation::RefreshToken(_) => {
+            StandardRevocableToken::RefreshToken(oauth2::RefreshToken::new(secret))
+        }
+        Revocation::AccessToken(_) => StandardRevocableToken::AccessToken(oauth2::AccessToken::new(secret)),
+        _ => return Err(Error::new(ErrorKind::Unsupported, "this kind of token is not revoked over HTTP")),
+    };
+    let request = protocol
+        .revoke_token(token)
+        .map_err(|_| Error::new(ErrorKind::Configuration, "the revocation endpoint is not https"))?;
+    request.request_async(call).await.map_err(own_error)
+}
+
+/// Judges a token response, and writes what was understood of it for `oauth2` to read.
+pub(crate) fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Result<Vec<u8>, Error> {
+    let response = answer::token(answer, errand, &dialect.leniency)?;
+    let normalised = Normalised {
+        access_token: response.access_token.expose(),
+        token_type: "bearer",
+        expires_in: response.expires_in.map(|lifetime| lifetime.as_secs()),
+        refresh_token: response.refresh_token.as_ref().map(Secret::expose),
+        scope: response.scope.as_ref().map(Scope::to_string),
+        id_token: response.id_token.as_ref().map(Secret::expose),
+    };
+    serde_json::to_vec(&normalised).map_err(|_| unreadable())
+}
+
+/// Judges the answer to a revocation, of which `oauth2` reads the status alone.
+pub(crate) fn judge_revocation(answer: &Answer, errand: &Errand<'_>, _: &Dialect) -> Result<Vec<u8>, Error> {
+    answer::revocation(answer, errand).map(|()| Vec::new())
+}
+
+fn protocol(client: &ClientAuthentication, method: ClientAuthenticationMethod) -> Protocol {
+    let id = oauth2::ClientId::new(client.client_id().as_str().to_owned());
+    //= https://www.rfc-editor.org/rfc/rfc6749#section-2.3
+    //# The client MUST NOT use more than one authentication method in each request.
+    let (auth_type, secret) = match (method, client) {
+        (ClientAuthenticationMethod::ClientSecretBasic, ClientAuthentication::Secret(_, secret)) => {
+            (AuthType::BasicAuth, Some(secret))
+        }
+        (ClientAuthenticationMethod::ClientSecretPost, ClientAuthentication::Secret(_, secret)) => {
+            (AuthType::RequestBody, Some(secret))
+        }
+        // A client without a secret, or one that shall not use it: its id alone.
+        _ => (AuthType::RequestBody, None),
+    };
+    let protocol = Protocol::new(id).set_auth_type(auth_type);
+    match secret {
+        Some(secret) => protocol.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned())),
+        None => protocol,
+    }
+}
+
+fn scopes(scope: &Scope) -> impl Iterator<Item = oauth2::Scope> {
+    scope.iter().map(|token| oauth2::Scope::new(token.to_owned()))
+}
+
+/// Takes the tokens out of `oauth2`'s hands.
+fn token_response(read: &StandardTokenResponse<Extra, BasicTokenType>) -> Result<TokenResponse, Error> {
+    fn secret<K: SecretKind>(value: &str) -> Result<Secret<K>, Error> {
+        Secret::new(value).map_err(|_| unreadable())
+    }
+    let access_token: AccessToken = secret(read.access_token().secret())?;
+    let refresh_token: Option<RefreshToken> =
+        read.refresh_token().map(|token| secret(token.secret())).transpose()?;
+    let id_token: Option<IdToken> = read.extra_fields().id_token.as_deref().map(secret).transpose()?;
+    let scope = read
+        .scopes()
+        .map(|tokens| Scope::from_tokens(tokens.iter().map(|token| token.as_str()).filter(|t| !t.is_empty())))
+        .transpose()
+        .map_err(|_| unreadable())?;
+    let mut response = TokenResponse::new(access_token);
+    response.expires_in = read.expires_in();
+    response.refresh_token = refresh_token;
+    response.scope = scope;
+    response.id_token = id_token;
+    Ok(response)
+}
+
+/// Our own call's error, as it was. `oauth2` has none of its own to add, because it sees checked answers only, and
+/// if it had: its `Debug` shows the whole body.
+fn own_error(error: RequestTokenError<Error, impl oauth2::ErrorResponse>) -> Error {
+    match error {
+        RequestTokenError::Request(error) => error,
+        _ => unreadable(),
+    }
+}
+
+fn unreadable() -> Error {
+    Error::new(ErrorKind::InvalidResponse, "the answer cannot be understood")
+        .with_delivery(Delivery::Unanswered)
+}
+
+#[derive(Serialize)]
+struct Normalised<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+}
+
+/// The members that `oauth2` does not know itself.
+#[derive(Serialize, Deserialize)]
 struct Extra {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }
 
 impl ExtraTokenFields for Extra {}
 
-impl std::fmt::Debug for Extra {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Extra")
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extra").finish_non_exhaustive()
     }
-}
-
-type Response = oauth2::StandardTokenResponse<Extra, BasicTokenType>;
-type Client = oauth2::Client<
-    BasicErrorResponse,
-    Response,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointSet,
->;
-
-/// Exchanges a grant with exactly one request.
-pub(crate) async fn exchange(
-    transport: &Transport,
-    endpoint: &TokenEndpointDescription,
-    client: &ClientAuthentication,
-    grant: &Grant,
-) -> Result<TokenResponse, Error> {
-    let adapter = Adapter { transport, endpoint, client, grant };
-    let client = client_of(endpoint, client);
-    let scopes = grant.scope().iter().map(|token| oauth2::Scope::new(token.to_owned()));
-    let answered = match grant {
-        Grant::AuthorizationCode { code, redirect_uri, code_verifier, .. } => {
-            let redirect_uri = oauth2::RedirectUrl::new(redirect_uri.clone())
-                .map_err(|_| Error::new(ErrorKind::Configuration, "the redirect URI is not a URL"))?;
-            client
-                .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
-                .set_redirect_uri(Cow::Owned(redirect_uri))
-                .set_pkce_verifier(oauth2::PkceCodeVerifier::new(code_verifier.expose().to_owned()))
-                .request_async(&adapter)
-                .await
-        }
-        Grant::Password { username, password, .. } => {
-            let username = oauth2::ResourceOwnerUsername::new(username.clone());
-            let password = oauth2::ResourceOwnerPassword::new(password.expose().to_owned());
-            client.exchange_password(&username, &password).add_scopes(scopes).request_async(&adapter).await
-        }
-        Grant::ClientCredentials { .. } => {
-            client.exchange_client_credentials().add_scopes(scopes).request_async(&adapter).await
-        }
-        Grant::RefreshToken { refresh_token, .. } => {
-            let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
-            client.exchange_refresh_token(&token).add_scopes(scopes).request_async(&adapter).await
-        }
-        _ => {
-            let message = format!("the {} grant is not spoken over HTTP by this version", grant.grant_type());
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-    };
-    let response = answered.map_err(|error| match error {
-        RequestTokenError::Request(error) => error,
-        // The answer was checked before: nothing of this error, which shows the body in `Debug`, is kept.
-        _ => {
-            Error::new(ErrorKind::InvalidResponse, format!("{} sent no token response", endpoint.url.host()))
-                .with_delivery(Delivery::Unanswered)
-        }
-    })?;
-    from_oauth2(&response)
-}
-
-fn client_of(endpoint: &TokenEndpointDescription, client: &ClientAuthentication) -> Client {
-    let auth_type = match endpoint.dialect.client_authentication {
-        ClientAuthenticationMethod::ClientSecretBasic => AuthType::BasicAuth,
-        _ => AuthType::RequestBody,
-    };
-    let oauth2_client = oauth2::Client::new(oauth2::ClientId::new(client.client_id().as_str().to_owned()))
-        .set_auth_type(auth_type)
-        .set_token_uri(oauth2::TokenUrl::from_url(endpoint.url.as_url().clone()));
-    match client {
-        ClientAuthentication::Secret(_, secret)
-            if endpoint.dialect.client_authentication != ClientAuthenticationMethod::None =>
-        {
-            oauth2_client.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned()))
-        }
-        _ => oauth2_client,
-    }
-}
-
-fn from_oauth2(response: &Response) -> Result<TokenResponse, Error> {
-    let mut converted =
-        TokenResponse::new(butlr_auth_core::AccessToken::new(response.access_token().secret().clone())?);
-    converted.expires_in = response.expires_in();
-    converted.refresh_token = response
-        .refresh_token()
-        .map(|token| butlr_auth_core::RefreshToken::new(token.secret().clone()))
-        .transpose()?;
-    converted.scope = response
-        .scopes()
-        .map(|scopes| Scope::from_tokens(scopes.iter().map(|scope| scope.as_str())))
-        .transpose()?;
-    converted.id_token = response.extra_fields().id_token.clone().map(IdToken::new).transpose()?;
-    Ok(converted)
-}
-
-/// The `oauth2` crate's HTTP client: dialect on the way out, a strict check on the way in.
-struct Adapter<'a> {
-    transport: &'a Transport,
-    endpoint: &'a TokenEndpointDescription,
-    client: &'a ClientAuthentication,
-    grant: &'a Grant,
-}
-
-impl<'c> oauth2::AsyncHttpClient<'c> for Adapter<'_> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, Error>> + Send + 'c>>;
-
-    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let TokenEndpointDescription { url, dialect, .. } = self.endpoint;
-            let what = format!("{} grant", self.grant.grant_type());
-            let mut secrets = self.grant.secrets();
-            if let ClientAuthentication::Secret(_, secret) = self.client {
-                secrets.push(secret.expose());
-            }
-            let answer = self.transport.send(dialect::apply(request, dialect), url, &what).await?;
-            let response = answer::token_response(&answer, url, &what, &dialect.leniency, &secrets)?;
-            Ok(normalised(&response))
-        })
-    }
-}
-
-/// A checked response in the one form that the `oauth2` crate cannot misread.
-fn normalised(response: &TokenResponse) -> oauth2::HttpResponse {
-    let mut members = serde_json::json!({
-        "access_token": response.access_token.expose(),
-        "token_type": "bearer",
-    });
-    let optional = [
-        ("refresh_token", response.refresh_token.as_ref().map(|token| token.expose().into())),
-        ("id_token", response.id_token.as_ref().map(|token| token.expose().into())),
-        ("expires_in", response.expires_in.map(|lifetime| lifetime.as_secs().into())),
-        ("scope", response.scope.as_ref().map(|scope| scope.to_string().into())),
-    ];
-    for (name, value) in optional {
-        if let (Some(value), Some(object)) = (value, members.as_object_mut()) {
-            object.insert(name.to_owned(), value);
-        }
-    }
-    http::Response::new(members.to_string().into_bytes())
 }

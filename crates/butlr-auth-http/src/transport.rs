@@ -3,132 +3,161 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use zeroize::Zeroizing;
 
-/// No answer is read further than this: 256 KiB.
-const MAX_BODY: usize = 256 * 1024;
+/// No answer is read further than this: 256 KiB. Tokens are a few KiB.
+pub(crate) const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// Connecting takes at most this much of an exchange's deadline.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For how long an idle connection is kept: 4 seconds, less than servers and balancers keep theirs.
+///
+/// A request that is written into a connection which the server is just closing is lost, and with it, perhaps, a
+/// refresh token.
+const IDLE: Duration = Duration::from_secs(4);
 
-/// Sends one request and reads one bounded answer: the one place that makes an HTTP client.
+/// The HTTP client, built at the first request: reading the TLS roots takes milliseconds, and a session that finds
+/// a fresh token in its store needs none of it.
 pub(crate) struct Transport {
-    builder: Mutex<Option<reqwest::ClientBuilder>>,
-    client: OnceLock<Result<reqwest::Client, Error>>,
-    timeout: Duration,
-    is_local: bool,
+    settings: Mutex<Option<ClientBuilder>>,
+    client: OnceLock<Result<Client, Error>>,
+    connect: Duration,
+    direct: bool,
 }
 
-/// An answer whose body was read, whatever it says.
+/// What came back: a status, headers, and the body as far as it was read.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Why the body is not whole.
+    pub(crate) broken: Option<Error>,
+}
+
+/// What a request is for, as messages put it, and the secrets in it, which must not come back in a message.
+pub(crate) struct Errand<'a> {
+    pub(crate) host: String,
+    /// Such as `the refresh_token grant`.
+    pub(crate) asked: String,
+    pub(crate) secrets: Vec<&'a str>,
 }
 
 impl Transport {
-    pub(crate) fn new(builder: Option<reqwest::ClientBuilder>, timeout: Duration, origin: &str) -> Self {
-        // An `http` origin is a loopback address: nothing else passes as an endpoint.
-        let is_local = origin.starts_with("http://");
-        Self { builder: Mutex::new(builder), client: OnceLock::new(), timeout, is_local }
+    /// Takes the settings of the client. A `direct` one uses no proxy.
+    pub(crate) fn new(settings: Option<ClientBuilder>, connect: Duration, direct: bool) -> Self {
+        let settings = settings.unwrap_or_else(|| Client::builder().tls_backend_rustls());
+        Self { settings: Mutex::new(Some(settings)), client: OnceLock::new(), connect, direct }
     }
 
-    /// The client, built when it is needed for the first time: reading the system's roots takes milliseconds.
-    fn client(&self) -> Result<&reqwest::Client, Error> {
-        let built = self.client.get_or_init(|| {
-            let given = self.builder.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let builder = given
-                .unwrap_or_default()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .no_gzip()
-                .no_brotli()
-                .no_deflate()
-                .no_zstd()
-                .tls_version_min(reqwest::tls::Version::TLS_1_2)
-                .connect_timeout(CONNECT_TIMEOUT.min(self.timeout))
-                .timeout(self.timeout)
-                .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")));
-            let builder = if self.is_local { builder.no_proxy() } else { builder };
-            builder.build().map_err(|error| {
-                Error::new(ErrorKind::Configuration, "the HTTP client could not be set up")
-                    .with_source(error.without_url())
-            })
-        });
-        built.as_ref().map_err(Clone::clone)
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct
     }
 
-    /// Sends a request once. `what` names the grant or operation in errors.
-    ///
-    /// The error's delivery says whether the request can have been acted on; an answer that could not be read to its
-    /// end counts as none.
-    pub(crate) async fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-        endpoint: &EndpointUrl,
-        what: &str,
-    ) -> Result<Answer, Error> {
-        let failed = |error: reqwest::Error| self.failed(error, endpoint, what);
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut response = self.client()?.execute(request).await.map_err(failed)?;
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut body = Zeroizing::new(Vec::with_capacity(8 * 1024));
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                let message = format!("{} answered the {what} with more than 256 KiB", endpoint.host());
-                let error = Error::new(ErrorKind::InvalidResponse, message).with_status(status.as_u16());
-                return Err(error.with_delivery(delivery_of(status)));
-            }
-            grow(&mut body, &chunk);
+    fn client(&self) -> Result<&Client, Error> {
+        self.client.get_or_init(|| self.build()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Builds the client, and forces what a caller's settings must not change.
+    fn build(&self) -> Result<Client, Error> {
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut settings = settings
+            .unwrap_or_default()
+            .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .http1_only()
+            // At TRACE it would log every byte.
+            .connection_verbose(false)
+            .connect_timeout(self.connect)
+            .pool_idle_timeout(IDLE);
+        if self.direct {
+            settings = settings.no_proxy();
         }
-        Ok(Answer { status, headers, body })
+        settings.build().map_err(|error| {
+            Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
+                .with_source(error.without_url())
+        })
     }
 
-    fn failed(&self, error: reqwest::Error, endpoint: &EndpointUrl, what: &str) -> Error {
-        let host = endpoint.host();
-        let (kind, delivery, message) = if error.is_builder() {
-            let message = format!("the {what} for {host} could not be built");
-            (ErrorKind::Configuration, Delivery::NotSent, message)
-        } else if error.is_connect() {
-            let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Unreachable };
-            (kind, Delivery::NotSent, format!("could not connect to {host} for the {what}"))
-        } else if error.is_timeout() {
-            let seconds = self.timeout.as_secs_f64();
-            let message = format!("{host} did not answer the {what} within {seconds} s");
-            (ErrorKind::TimedOut, Delivery::Unanswered, message)
-        } else {
-            let message = format!("the connection to {host} broke before the {what} was answered");
-            (ErrorKind::Unreachable, Delivery::Unanswered, message)
+    /// Sends one request, once, and reads its answer.
+    pub(crate) async fn post(
+        &self,
+        url: &EndpointUrl,
+        headers: HeaderMap,
+        body: Zeroizing<Vec<u8>>,
+        total: Duration,
+        errand: &Errand<'_>,
+    ) -> Result<Answer, Error> {
+        let request = self
+            .client()?
+            .post(url.as_url().clone())
+            .headers(headers)
+            // Wiped when the connection has written it.
+            .body(Bytes::from_owner(body))
+            .timeout(total);
+        let mut response = request.send().await.map_err(|error| errand.unanswered(error, total))?;
+        let mut answer = Answer {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: Zeroizing::new(Vec::new()),
+            broken: None,
         };
-        Error::new(kind, message).with_delivery(delivery).with_source(error.without_url())
+        loop {
+            match response.chunk().await {
+                // The length that the server announces is not asked: it may lie.
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
+                    answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
+                    break;
+                }
+                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    answer.broken = Some(errand.unanswered(error, total));
+                    break;
+                }
+            }
+        }
+        Ok(answer)
     }
-}
-
-/// What an answer with this status says of the request, even if nothing else of it can be used: a success may have
-/// brought tokens that are lost now.
-pub(crate) fn delivery_of(status: StatusCode) -> Delivery {
-    if status.is_client_error() || status.is_server_error() {
-        Delivery::Answered
-    } else {
-        Delivery::Unanswered
-    }
-}
-
-/// Appends without leaving an unwiped copy of the old buffer behind.
-fn grow(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
-    if body.len() + chunk.len() > body.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + chunk.len()) * 2));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(chunk);
 }
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Transport")
+            .field("built", &self.client.get().is_some())
+            .field("direct", &self.direct)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Errand<'_> {
+    /// What a request that got no whole answer means: whether it can have been acted on is the question.
+    fn unanswered(&self, error: reqwest::Error, total: Duration) -> Error {
+        let Self { host, asked, .. } = self;
+        let delivery =
+            if error.is_connect() || error.is_builder() { Delivery::NotSent } else { Delivery::Unanswered };
+        let (kind, message) = if error.is_timeout() && delivery == Delivery::NotSent {
+            (ErrorKind::TimedOut, format!("no connection to {host} in time for {asked}"))
+        } else if error.is_timeout() {
+            (ErrorKind::TimedOut, format!("no whole answer from {host} to {asked} within {total:?}"))
+        } else if delivery == Delivery::NotSent {
+            (ErrorKind::Unreachable, format!("{host} cannot be reached for {asked}"))
+        } else {
+            (ErrorKind::Unreachable, format!("the connection to {host} broke before {asked} was answered"))
+        };
+        // The URL may carry a key in its query.
+        Error::new(kind, message).with_delivery(delivery).with_source(error.without_url())
+    }
+
+    fn broken(&self, why: impl fmt::Display) -> Error {
+        let Self { host, asked, .. } = self;
+        Error::new(ErrorKind::InvalidResponse, format!("the answer of {host} to {asked} {why}"))
+            .with_delivery(Delivery::Unanswered)
     }
 }

@@ -1,0 +1,62 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use butlr_auth_core::{BodyEncoding, Dialect, EndpointUrl, Error};
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use zeroize::Zeroizing;
+
+use crate::body::Body;
+use crate::transport::{Answer, Errand, Transport};
+
+/// One request: what `oauth2` calls an HTTP client. It speaks the provider's dialect on the way out, and on the way
+/// back lets nothing pass that was not checked first.
+pub(crate) struct Call<'a> {
+    pub(crate) transport: &'a Transport,
+    pub(crate) url: &'a EndpointUrl,
+    pub(crate) dialect: &'a Dialect,
+    pub(crate) total: Duration,
+    pub(crate) errand: Errand<'a>,
+    pub(crate) judge: Judge,
+}
+
+/// Judges an answer and returns the body that `oauth2` gets to see.
+pub(crate) type Judge = fn(&Answer, &Errand<'_>, &Dialect) -> Result<Vec<u8>, Error>;
+
+impl Call<'_> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        let (mut parts, form) = request.into_parts();
+        let form = Zeroizing::new(form);
+        let body = Body::new(&form, self.dialect).encode(self.dialect.body);
+        let content_type = match self.dialect.body {
+            BodyEncoding::Json => "application/json",
+            _ => "application/x-www-form-urlencoded",
+        };
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut basic = None;
+        if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
+            authorization.set_sensitive(true);
+            basic = authorization.to_str().ok().map(|value| Zeroizing::new(value.to_owned()));
+        }
+        let mut secrets = self.errand.secrets.clone();
+        secrets.extend(basic.iter().flat_map(|value| value.split(' ').skip(1)));
+        let errand = Errand { host: self.errand.host.clone(), asked: self.errand.asked.clone(), secrets };
+        let answer = self.transport.post(self.url, parts.headers, body, self.total, &errand).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+        tracing::debug!(endpoint_host = errand.host, asked = errand.asked, status, "token request");
+        let seen = (self.judge)(&answer?, &errand, self.dialect)?;
+        // Without a content type: `oauth2` takes that for JSON.
+        Ok(HttpResponse::new(seen))
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Call<'_> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}

@@ -1,0 +1,173 @@
+//! A server of a few lines that records each request as it came and plays back bytes. It is no HTTP library, so that
+//! it can also send what no HTTP library would.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the server does with a request once it is read.
+#[derive(Clone, Debug)]
+pub enum Play {
+    /// Writes these bytes and keeps the connection.
+    Bytes(Vec<u8>),
+    /// Writes these bytes and closes.
+    Close(Vec<u8>),
+    /// Writes these bytes, then resets the connection.
+    Reset(Vec<u8>),
+    /// Writes the first, then the second again and again until the client leaves.
+    Endless(Vec<u8>, Vec<u8>),
+    /// Writes these bytes and then keeps silent until the client leaves.
+    Stall(Vec<u8>),
+}
+
+/// One request, as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(found, _)| found == name);
+        let (_, value) = found.next()?;
+        assert!(found.next().is_none(), "{name} stands twice");
+        Some(value)
+    }
+}
+
+#[derive(Debug)]
+pub struct Capture {
+    pub address: SocketAddr,
+    seen: Arc<Mutex<Vec<Request>>>,
+    connections: Arc<Mutex<usize>>,
+    task: JoinHandle<()>,
+}
+
+impl Capture {
+    /// Answers every request with status 200 and this JSON.
+    pub async fn json(body: &str) -> Self {
+        Self::start(Play::Bytes(response("200 OK", "application/json", body))).await
+    }
+
+    pub async fn start(play: Play) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(Mutex::new(0));
+        let task = tokio::spawn(accept(listener, play, Arc::clone(&seen), Arc::clone(&connections)));
+        Self { address, seen, connections, task }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        *self.connections.lock().unwrap()
+    }
+
+    #[track_caller]
+    pub fn only_request(&self) -> Request {
+        let requests = self.requests();
+        assert_eq!(requests.len(), 1, "exactly one request: {requests:?}");
+        requests[0].clone()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub fn response(status: &str, content_type: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}")
+        .into()
+}
+
+async fn accept(
+    listener: TcpListener,
+    play: Play,
+    seen: Arc<Mutex<Vec<Request>>>,
+    connections: Arc<Mutex<usize>>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        *connections.lock().unwrap() += 1;
+        let (play, seen) = (play.clone(), Arc::clone(&seen));
+        tokio::spawn(async move {
+            // The client may leave at any time; that is not the server's failure.
+            let _ = serve(stream, play, seen).await;
+        });
+    }
+}
+
+async fn serve(mut stream: TcpStream, play: Play, seen: Arc<Mutex<Vec<Request>>>) -> io::Result<()> {
+    while let Some(request) = read(&mut stream).await? {
+        seen.lock().unwrap().push(request);
+        match &play {
+            Play::Bytes(bytes) => stream.write_all(bytes).await?,
+            Play::Close(bytes) => {
+                stream.write_all(bytes).await?;
+                return stream.shutdown().await;
+            }
+            Play::Reset(bytes) => {
+                stream.write_all(bytes).await?;
+                return stream.set_zero_linger();
+            }
+            Play::Endless(head, piece) => {
+                stream.write_all(head).await?;
+                loop {
+                    stream.write_all(piece).await?;
+                }
+            }
+            Play::Stall(bytes) => {
+                stream.write_all(bytes).await?;
+                let mut rest = Vec::new();
+                stream.read_to_end(&mut rest).await?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at;
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
+    let mut lines = text.split("\r\n");
+    let mut start = lines.next().unwrap().split(' ');
+    let (method, target) = (start.next().unwrap().to_owned(), start.next().unwrap().to_owned());
+    let headers: Vec<_> = lines
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .map_or(0, |(_, value)| value.parse().unwrap());
+    let mut body = bytes.split_off(head + 4);
+    while body.len() < length {
+        stream.read_buf(&mut body).await?;
+    }
+    Ok(Some(Request { method, target, headers, body: String::from_utf8(body).unwrap() }))
+}
