@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub enum Endpoint {
     /// `/authorize`, the page a person sees.
     Authorize,
-    /// `/token`, the generic token endpoint (form or JSON).
+    /// `/token`, the generic token endpoint (form or JSON), and `/oauth/token`, where Auth0 has it.
     Token,
-    /// `/revoke`, RFC 7009.
+    /// `/revoke`, RFC 7009, and `/oauth/revoke`, where Auth0 has it.
     Revoke,
     /// `/introspect`, RFC 7662.
     Introspect,
@@ -82,8 +82,11 @@ impl Endpoint {
         if path.starts_with("/api/v1/client/") {
             return Some(Self::ButlrClients);
         }
-        if path == "/api/v4/reporting/stats" {
-            return Some(Self::Reporting);
+        match path {
+            "/api/v4/reporting/stats" => return Some(Self::Reporting),
+            "/oauth/token" => return Some(Self::Token),
+            "/oauth/revoke" => return Some(Self::Revoke),
+            _ => {}
         }
         Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }

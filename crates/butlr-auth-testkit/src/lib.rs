@@ -37,6 +37,7 @@
 //! | `/authorize` | login and consent page; code (PKCE S256) and implicit |
 //! | `/token` | authorization code, password, client credentials, refresh token; form or JSON |
 //! | `/revoke`, `/introspect` | RFC 7009, RFC 7662 |
+//! | `/oauth/token`, `/oauth/revoke` | the same as `/token` and `/revoke`, where Auth0 has them |
 //! | `/jwks`, `/.well-known/*` | keys and metadata |
 //! | `/api/v2/login`, `/api/v2/clients/login` | Butlr's password and client credentials grants |
 //! | `/api/v2/refresh` | a refresh endpoint for Butlr's password sessions, which Butlr does not document |

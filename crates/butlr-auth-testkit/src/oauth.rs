@@ -25,6 +25,9 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/token", post(token::exchange))
         .route("/revoke", post(revocation::revoke))
         .route("/introspect", post(revocation::introspect))
+        // Where Auth0 has them, and so Butlr's dashboard.
+        .route("/oauth/token", post(token::exchange))
+        .route("/oauth/revoke", post(revocation::revoke))
         .route("/jwks", get(metadata::jwks))
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::openid))

@@ -1,1 +1,69 @@
-//! To come.
+//! OAuth 2.0 sessions that stay valid: a token for every request, renewed once for every task and process.
+//!
+//! ```no_run
+//! # async fn example(id: butlr_auth::ClientId, secret: butlr_auth::ClientSecret) -> Result<(), butlr_auth::Error> {
+//! use butlr_auth::{FileStore, Grant, HttpTokenEndpoint, Provider, Session};
+//!
+//! let endpoint = HttpTokenEndpoint::builder(Provider::butlr()).client_secret(id, secret).build()?;
+//! let session = Session::builder(endpoint)
+//!     .grant(Grant::client_credentials())
+//!     .store(FileStore::user()?)
+//!     .open()?;
+//! let token = session.token().await?; // valid now; cached, shared, renewed
+//! # drop(token);
+//! # Ok(()) }
+//! ```
+//!
+//! A **grant** says how to ask, an **endpoint** answers, a **store** remembers, a **session** keeps a token valid.
+//! A program asks its session for a token on every request and never thinks about expiry, renewal, rotation, races
+//! or restarts again.
+//!
+//! # Where things are
+//!
+//! This crate re-exports the paved path and holds no logic of its own. Depend on just the layer that you need:
+//!
+//! | crate | what it is | here |
+//! |---|---|---|
+//! | `butlr-auth-core` | grants, providers, tokens, secrets, the traits: no I/O | [`core`] |
+//! | `butlr-auth-http` | a token endpoint over HTTP | [`http`] |
+//! | `butlr-auth-cache` | stores and sessions | [`cache`] |
+//!
+//! # Grants
+//!
+//! | grant | how |
+//! |---|---|
+//! | client credentials | [`Grant::client_credentials`], given to [`Session::builder`]: it asks again by itself |
+//! | authorization code with PKCE | [`AuthorizationRequest::code`], then [`Session::login`] |
+//! | password (legacy) | [`Grant::password`], then [`Session::login`] |
+//! | implicit (legacy) | [`AuthorizationRequest::implicit`], then [`Session::login_with`] |
+//! | refresh token | nothing to do: the session sends it |
+//!
+//! # What it is not
+//!
+//! No authorization server, and no verifier of tokens: a client treats access tokens as opaque.
+//!
+//! # Errors
+//!
+//! One [`Error`] for all layers, with a [kind](ErrorKind) that a caller can act on.
+//!
+//! # Security
+//!
+//! Secrets are redacted in `Debug`, wiped on drop and bound to the origin they were made for; see
+//! [`core`](butlr_auth_core) and [`cache`](butlr_auth_cache).
+
+pub use butlr_auth_cache as cache;
+pub use butlr_auth_core as core;
+pub use butlr_auth_http as http;
+
+#[cfg(unix)]
+pub use butlr_auth_cache::FileStore;
+pub use butlr_auth_cache::{
+    Event, LoginReason, Logout, MemoryStore, RefreshPolicy, Session, SessionState, SessionStatus, TokenStore,
+};
+pub use butlr_auth_core::{
+    AccessToken, AuthorizationRequest, AuthorizationResponse, BodyEncoding, ClientAuthenticationMethod,
+    ClientId, ClientSecret, Clock, Dialect, EndpointUrl, Error, ErrorCode, ErrorKind, ErrorResponse, Grant,
+    GrantType, Leniency, Password, Provider, Scope, SystemClock, Token, TokenEndpoint, TokenResponse,
+    TokenSource,
+};
+pub use butlr_auth_http::HttpTokenEndpoint;

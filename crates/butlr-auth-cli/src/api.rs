@@ -1,0 +1,185 @@
+//! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
+
+use std::time::Duration;
+
+use butlr_auth::core::Fingerprint;
+use butlr_auth::{EndpointUrl, ErrorKind, Session};
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode, Url, redirect};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::profile::Profile;
+
+/// No answer is longer: 64 MiB.
+const LIMIT: usize = 64 << 20;
+
+/// Sends requests with a session's token.
+#[derive(Debug)]
+pub(crate) struct Api {
+    session: Session,
+    base_url: EndpointUrl,
+    login_command: String,
+    http: reqwest::Client,
+}
+
+/// One request, kept whole so that it can be sent again.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Api {
+    pub(crate) fn new(context: &Context, profile: &Profile) -> Result<Self, Failure> {
+        let (base_url, _) = profile.base_url.clone().ok_or_else(|| {
+            Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
+                .mend("set `base_url` in the profile, or give --base-url")
+        })?;
+        Ok(Self {
+            session: context.open(profile)?,
+            base_url,
+            login_command: profile.login_command(),
+            http: client(context.global.timeout)?,
+        })
+    }
+
+    /// Resolves a path below the base URL, or a URL of the same origin.
+    pub(crate) fn url(&self, path: &str) -> Result<Url, Failure> {
+        let url = if path.contains("://") {
+            let url: EndpointUrl = path.parse()?;
+            if url.origin() != self.base_url.origin() {
+                return Err(Failure::usage(format!(
+                    "the token is sent to {} only, not to {}",
+                    self.base_url.origin(),
+                    url.origin()
+                )));
+            }
+            url.as_url().clone()
+        } else {
+            let (path, query) =
+                path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+            let mut url = self.base_url.join_path(path).as_url().clone();
+            url.set_query(query);
+            url
+        };
+        Ok(url)
+    }
+
+    /// Sends a request. If the token turns out to have ended or to be refused, renews it once and sends once more.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Failure> {
+        let (answer, used) = self.attempt(request).await?;
+        if !answer.refuses_token() {
+            return Ok(answer);
+        }
+        self.session.reject(&used);
+        let renewed = self.session.token().await.map_err(|error| self.failed(error))?;
+        if renewed.fingerprint() == used {
+            return Ok(answer);
+        }
+        Ok(self.attempt(request).await?.0)
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<(Answer, Fingerprint), Failure> {
+        let token = self.session.token().await.map_err(|error| self.failed(error))?;
+        let mut sent = self
+            .http
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone())
+            .bearer_auth(token.access_token().expose());
+        if let Some(body) = &request.body {
+            sent = sent.body(body.clone());
+        }
+        let mut response = sent.send().await.map_err(|error| self.unreachable(&error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if body.len() + chunk.len() > LIMIT {
+                let message = format!("{} answered with more than {} MiB", self.base_url.host(), LIMIT >> 20);
+                return Err(Failure::new(ErrorKind::InvalidResponse, message));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((Answer { status, headers, body }, token.fingerprint()))
+    }
+
+    fn failed(&self, error: butlr_auth::Error) -> Failure {
+        Failure::from(error).mend_by_login(&self.login_command)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let host = self.base_url.host();
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let (kind, message) = if error.is_timeout() {
+            (ErrorKind::TimedOut, format!("no answer from {host} in time"))
+        } else if error.is_connect() {
+            (ErrorKind::Unreachable, format!("could not reach {host}: {cause}"))
+        } else {
+            (ErrorKind::Unreachable, format!("the exchange with {host} broke off: {cause}"))
+        };
+        Failure::new(kind, message).mend("try again in a moment")
+    }
+}
+
+impl Answer {
+    /// Whether the token itself is refused: status 401 with `invalid_token` or no code
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), or GraphQL's way of saying so.
+    fn refuses_token(&self) -> bool {
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                let challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();
+                let codes: Vec<String> = challenges
+                    .filter_map(|challenge| challenge.to_str().ok())
+                    .map(str::to_ascii_lowercase)
+                    .filter(|challenge| challenge.contains("error="))
+                    .collect();
+                codes.is_empty() || codes.iter().any(|challenge| challenge.contains("invalid_token"))
+            }
+            StatusCode::OK => self.is_unauthenticated_graphql(),
+            _ => false,
+        }
+    }
+
+    /// An expired token may come back with status 200 and `errors[].extensions.code = "UNAUTHENTICATED"`.
+    pub(crate) fn is_unauthenticated_graphql(&self) -> bool {
+        const CODE: &[u8] = b"UNAUTHENTICATED";
+        if !self.body.windows(CODE.len()).any(|window| window == CODE) {
+            return false;
+        }
+        let Ok(document) = serde_json::from_slice::<Value>(&self.body) else { return false };
+        let errors = document.get("errors").and_then(Value::as_array);
+        errors.is_some_and(|errors| {
+            errors
+                .iter()
+                .any(|error| error.pointer("/extensions/code").is_some_and(|code| code == "UNAUTHENTICATED"))
+        })
+    }
+
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.status.as_u16() >= 400 || (self.status == StatusCode::OK && self.is_unauthenticated_graphql())
+    }
+}
+
+/// An HTTP client that follows no redirect: the token is for one origin.
+fn client(timeout: Duration) -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .timeout(timeout)
+        .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Failure::unexpected(format!("could not set up HTTP: {error}")))
+}

@@ -1,0 +1,121 @@
+//! The arguments, and the words that teach them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::command;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::time::parse_duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  butlr-auth login                          log in to Butlr with user name and password
+  butlr-auth token                          print an access token that is valid now
+  curl -H \"$(butlr-auth token -f header)\" https://api.butlr.io/api/v3/graphql …
+  butlr-auth api graphql -f query='{ sites { data { id name } } }'
+  BUTLR_CLIENT_ID=… BUTLR_CLIENT_SECRET=… butlr-auth token      no login, no configuration
+
+Exit codes:
+  0 done   2 usage   3 configuration   4 log in (again)   5 the server refused
+  6 temporary: try again   7 storage   8 api: HTTP status 400 or more   130 interrupted
+  1 anything else
+
+stdout carries the result and nothing else; on failure it is empty.";
+
+/// A valid access token for every language, script and cron job.
+#[derive(Debug, Parser)]
+#[command(name = "butlr-auth", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Use this profile of the configuration
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Talk to the API at this URL; a configured profile stays with its own
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// Read this configuration [default: $XDG_CONFIG_HOME/butlr-auth/config.toml]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print results and errors as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Log decisions to stderr; twice for every step. Secrets are never in it
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Colour what goes to stderr
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub(crate) color: Color,
+
+    /// Never prompt: fail and name the alternative
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
+    /// Wait this long for a server at most
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// When stderr is coloured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Login(command::login::Arguments),
+    Token(command::token::Arguments),
+    Api(command::api::Arguments),
+    #[command(visible_alias = "whoami")]
+    Status(command::status::Arguments),
+    Logout(command::logout::Arguments),
+    Client(command::client::Arguments),
+    Inspect(command::inspect::Arguments),
+    #[cfg(feature = "demo")]
+    Demo(command::demo::Arguments),
+}
+
+/// Answers arguments that are no command: with help on stdout, or with what is wrong on stderr.
+pub(crate) fn refuse(error: &clap::Error, environment: &Environment) -> Exit {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && json {
+        let message = error.to_string();
+        let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+        let failure = Failure::usage(message.trim()).mend("see `butlr-auth --help`");
+        Output::before_arguments(true, environment).failure(&failure);
+    } else {
+        // It prints to the stream that the answer belongs to; there is nowhere to tell that it is closed.
+        let _ = error.print();
+    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}

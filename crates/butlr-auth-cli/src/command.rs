@@ -1,0 +1,31 @@
+//! The commands, in the order in which a newcomer meets them.
+
+pub(crate) mod api;
+pub(crate) mod client;
+#[cfg(feature = "demo")]
+pub(crate) mod demo;
+pub(crate) mod inspect;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod status;
+pub(crate) mod token;
+
+use crate::cli::Command;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Runs a command. Each is boxed: they are large, and only one ever runs.
+pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Login(arguments) => Box::pin(login::run(context, &arguments)).await,
+        Command::Token(arguments) => Box::pin(token::run(context, &arguments)).await,
+        Command::Api(arguments) => Box::pin(api::run(context, arguments)).await,
+        Command::Status(arguments) => Box::pin(status::run(context, &arguments)).await,
+        Command::Logout(arguments) => Box::pin(logout::run(context, &arguments)).await,
+        Command::Client(arguments) => Box::pin(client::run(context, arguments.command)).await,
+        Command::Inspect(arguments) => Box::pin(inspect::run(context, &arguments)).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => Box::pin(demo::run(context, arguments)).await,
+    }
+}

@@ -1,0 +1,98 @@
+//! A configuration for the embedded server: one profile for every flow.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use butlr_auth_testkit::AuthorizationServer;
+
+use crate::failure::Failure;
+
+/// Writes the configuration, and the sample client's secret into a file beside it that only its owner may read.
+pub(super) fn write(server: &AuthorizationServer, path: &Path) -> Result<(), Failure> {
+    let secret = path.with_extension("secret");
+    let name = secret.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    private(&secret, &server.client().secret)?;
+    private(path, &configuration(server, &name))
+}
+
+/// Replaces a file by one that only its owner may read.
+pub(super) fn private(path: &Path, content: &str) -> Result<(), Failure> {
+    let written = || {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content.as_bytes())
+    };
+    written().map_err(|error| Failure::configuration(format!("could not write {}: {error}", path.display())))
+}
+
+/// The profiles, for a secret in the file `secret` beside the configuration.
+pub(super) fn configuration(server: &AuthorizationServer, secret: &str) -> String {
+    let base = server.base_url();
+    let (client, public, user) = (&server.client().id, &server.public_client().id, &server.user().username);
+    let secret = format!("client_secret = {{ file = \"{secret}\" }}");
+    let token = format!("token = \"{base}/token\"");
+    let page = format!("authorization = \"{base}/authorize\"");
+    let revocation = format!("revocation = \"{base}/revoke\"");
+    let butlr = format!("preset = \"butlr\"\nbase_url = \"{base}\"");
+    let generic = format!("base_url = \"{base}\"\nclient_id = \"{client}\"\n{secret}");
+    let native = format!(
+        "base_url = \"{base}\"\nissuer = \"{base}\"\nclient_id = \"{public}\"\nscopes = [\"openid\", \"read:rooms\", \"read:spaces\"]"
+    );
+    let all: [(&str, String, Vec<&str>); 10] = [
+        ("password", format!("{butlr}\ngrant = \"password\"\nusername = \"{user}\""), vec![]),
+        (
+            "refreshed",
+            format!("{butlr}\ngrant = \"password\"\nusername = \"{user}\""),
+            vec!["refresh = \"BASE/api/v2/refresh\""],
+        ),
+        (
+            "client",
+            format!("{butlr}\ngrant = \"client_credentials\"\nclient_id = \"{client}\"\n{secret}"),
+            vec![],
+        ),
+        (
+            "dashboard",
+            format!(
+                "{butlr}\nissuer = \"{base}\"\ngrant = \"authorization_code\"\nclient_id = \"{public}\"\nscopes = [\"openid\", \"offline_access\", \"read:spaces\"]"
+            ),
+            vec![],
+        ),
+        ("code", format!("{native}\ngrant = \"authorization_code\""), vec![&token, &page, &revocation]),
+        ("implicit", format!("{native}\ngrant = \"implicit\""), vec![&page]),
+        (
+            "json-password",
+            format!("{generic}\ngrant = \"password\"\nbody = \"json\"\nusername = \"{user}\""),
+            vec![&token, &revocation],
+        ),
+        (
+            "json-client",
+            format!("{generic}\ngrant = \"client_credentials\"\nbody = \"json\""),
+            vec![&token, &revocation],
+        ),
+        (
+            "form-password",
+            format!("{generic}\ngrant = \"password\"\nbody = \"form\"\nusername = \"{user}\""),
+            vec![&token, &revocation],
+        ),
+        (
+            "form-client",
+            format!("{generic}\ngrant = \"client_credentials\"\nbody = \"form\"\nclient_auth = \"basic\""),
+            vec![&token, &revocation],
+        ),
+    ];
+    let mut text = String::from("version = 1\ndefault_profile = \"client\"\n");
+    for (name, lines, endpoints) in all {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n[profile.{name}]\n{lines}\n");
+        if !endpoints.is_empty() {
+            let endpoints = endpoints.join("\n").replace("BASE", base);
+            let _ = write!(text, "\n[profile.{name}.endpoints]\n{endpoints}\n");
+        }
+    }
+    text
+}

@@ -1,0 +1,66 @@
+//! `demo --serve`: the embedded server, for a person and their own programs.
+
+use std::fmt::Write as _;
+
+use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Rotation};
+
+use super::{Arguments, Rotate, profiles};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::Signals;
+
+const TOKEN_ENDPOINTS: [Endpoint; 4] =
+    [Endpoint::Token, Endpoint::ButlrLogin, Endpoint::ButlrClientLogin, Endpoint::ButlrRefresh];
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    // The end that the caller asks for is no interruption: it is how this command ends.
+    let mut signals = Signals::new()?;
+    let mut builder = AuthorizationServer::builder().port(arguments.port).rotation(match arguments.rotate {
+        Rotate::Rotate => Rotation::Rotate,
+        Rotate::Same => Rotation::Same,
+        Rotate::Omit => Rotation::Omit,
+    });
+    if let Some(lifetime) = arguments.lifetime {
+        builder = builder.access_token_lifetime(lifetime);
+    }
+    let server = builder.start().await?;
+    // A fault on every endpoint would strike the API as well.
+    if let Some((status, times)) = arguments.fail {
+        for endpoint in TOKEN_ENDPOINTS {
+            server.inject(Fault::status(status).header("Retry-After", "1").times(times).on(endpoint));
+        }
+    }
+    if let Some(delay) = arguments.slow {
+        for endpoint in TOKEN_ENDPOINTS {
+            server.inject(Fault::delay(delay).on(endpoint));
+        }
+    }
+    if let Some(path) = &arguments.config_out {
+        profiles::write(&server, path)?;
+        context.output.note(&format!("wrote a profile for every flow to {}", path.display()));
+    }
+    context.output.result(environment(&server).as_bytes())?;
+    context
+        .output
+        .note("serving until Ctrl-C; the page of the authorization code flow shows its sample login");
+    signals.next().await;
+    server.shutdown().await;
+    Ok(Exit::Done)
+}
+
+/// The environment to use, one variable a line.
+fn environment(server: &AuthorizationServer) -> String {
+    let (client, user) = (server.client(), server.user());
+    let mut lines = String::new();
+    for (name, value) in [
+        ("BUTLR_BASE_URL", server.base_url()),
+        ("BUTLR_CLIENT_ID", &client.id),
+        ("BUTLR_CLIENT_SECRET", &client.secret),
+        ("BUTLR_USERNAME", &user.username),
+        ("BUTLR_PASSWORD", &user.password),
+    ] {
+        let _ = writeln!(lines, "{name}={value}");
+    }
+    lines
+}

@@ -1,0 +1,190 @@
+//! `status`: who, from where, until when; each value with what said so.
+
+use butlr_auth::{Clock as _, SessionState};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::profile::{Choice, Profile};
+use crate::time::{rfc3339, shown};
+
+const EXAMPLES: &str = "\
+Examples:
+  butlr-auth status                        the profile that commands use now, and why
+  butlr-auth status --all                  every profile of the configuration
+  butlr-auth status --check || butlr-auth login
+  butlr-auth status --json | jq .expires_at
+
+It asks no server: it says what is stored.";
+
+/// Show who you are, from where and until when
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Show every profile
+    #[arg(long)]
+    all: bool,
+
+    /// Exit with 4 if a login is needed
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let profiles = if arguments.all { all(context)? } else { vec![context.profile()?] };
+    let mut reports = Vec::new();
+    for profile in &profiles {
+        reports.push(Report::of(context, profile).await?);
+    }
+    if arguments.check
+        && let Some(report) = reports.iter().find(|report| report.needs_login.is_some())
+    {
+        let why = report.needs_login.unwrap_or_default();
+        let message = format!("profile `{}` needs a login: {why}", report.profile.name);
+        return Err(Failure::new(butlr_auth::ErrorKind::LoginRequired, message)
+            .mend_by_login(&report.profile.login_command()));
+    }
+    if context.output.is_json() {
+        let mut documents: Vec<Value> = reports.iter().map(|report| report.document(context)).collect();
+        let document = match (arguments.all, documents.pop()) {
+            (false, Some(only)) => only,
+            (_, last) => {
+                documents.extend(last);
+                json!({ "schema": 1, "profiles": documents })
+            }
+        };
+        context.output.document(&document)?;
+    } else {
+        let texts: Vec<String> = reports.iter().map(|report| report.text(context)).collect();
+        context.output.line(&texts.join("\n\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn all(context: &Context) -> Result<Vec<Profile>, Failure> {
+    let current = context.profile()?;
+    let config = context.config()?;
+    let mut profiles = Vec::new();
+    for name in config.profiles.keys().filter(|name| **name != current.name) {
+        profiles.push(context.choose(Choice { named: Some(name), ..Choice::default() })?);
+    }
+    profiles.insert(0, current);
+    Ok(profiles)
+}
+
+struct Report<'a> {
+    profile: &'a Profile,
+    needs_login: Option<&'static str>,
+    renewable: bool,
+    subject: Option<String>,
+    token: Option<butlr_auth::Token>,
+}
+
+impl<'a> Report<'a> {
+    async fn of(context: &Context, profile: &'a Profile) -> Result<Self, Failure> {
+        let status = context.open(profile)?.status().await?;
+        let needs_login = match status.state {
+            SessionState::NeedsLogin(reason) => Some(why(reason)),
+            _ if profile.is_the_clients_own() && profile.secret.is_nowhere() && status.token.is_none() => {
+                Some("its client secret is not configured")
+            }
+            _ => None,
+        };
+        Ok(Self {
+            profile,
+            needs_login,
+            renewable: status.renewable && !(profile.is_the_clients_own() && profile.secret.is_nowhere()),
+            subject: status.subject,
+            token: status.token,
+        })
+    }
+
+    fn document(&self, context: &Context) -> Value {
+        let profile = self.profile;
+        let now = context.clock.boot();
+        let ends = self.token.as_ref().and_then(|token| token.validity().expires_at_wall);
+        json!({
+            "schema": 1,
+            "profile": profile.name,
+            "source": profile.source.as_str(),
+            "hidden": profile.hidden,
+            "logged_in": self.needs_login.is_none(),
+            "needs_login": self.needs_login,
+            "grant": profile.grant.as_str(),
+            "server": profile.provider.origin(),
+            "base_url": profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/')),
+            "client_id": Some(profile.client_id.as_str()).filter(|id| !id.is_empty()),
+            "client_secret": Some(profile.secret.shown()).filter(|_| !profile.secret.is_nowhere()),
+            "username": profile.username,
+            "subject": self.subject,
+            "scope": self.token.as_ref().map(|token| token.scope().to_string()),
+            "expires_at": ends.and_then(rfc3339),
+            "expires_in": self.token.as_ref().filter(|_| ends.is_some()).map(|token| token.remaining(now).as_secs()),
+            "renewable": self.renewable,
+            "configuration": context.config().ok().map(|config| config.path),
+            "sessions": context.sessions_folder().ok(),
+        })
+    }
+
+    fn text(&self, context: &Context) -> String {
+        let profile = self.profile;
+        let mut rows: Vec<(&str, String)> =
+            vec![("profile", format!("{}  ({})", profile.name, profile.source.as_str()))];
+        if !profile.hidden.is_empty() {
+            rows.push(("hides", profile.hidden.join(", ")));
+        }
+        let state = match self.needs_login {
+            Some(why) => format!("log in: {why}  (`{}`)", profile.login_command()),
+            None => "good".to_owned(),
+        };
+        rows.push(("session", state));
+        rows.push(("grant", profile.grant.as_str().to_owned()));
+        rows.extend(profile.provider.origin().map(|origin| ("server", origin)));
+        if let Some((url, said_by)) = &profile.base_url {
+            rows.push(("api", format!("{}  ({said_by})", url.as_str().trim_end_matches('/'))));
+        }
+        if !profile.client_id.as_str().is_empty() {
+            rows.push(("client id", profile.client_id.to_string()));
+        }
+        if !profile.secret.is_nowhere() {
+            rows.push(("client secret", profile.secret.shown()));
+        }
+        let escape = |text: &String| butlr_auth::core::text::escape(text, 128);
+        rows.extend(profile.username.as_ref().map(|username| ("user name", escape(username))));
+        rows.extend(self.subject.as_ref().map(|subject| ("subject", escape(subject))));
+        if let Some(token) = &self.token {
+            let remaining = token.remaining(context.clock.boot());
+            rows.push((
+                "token",
+                match token.validity().expires_at_wall.and_then(rfc3339) {
+                    None => "does not expire".to_owned(),
+                    Some(at) if remaining.is_zero() => format!("expired at {at}"),
+                    Some(at) => format!("until {at}, in {}", shown(remaining)),
+                },
+            ));
+            if !token.scope().is_empty() {
+                rows.push(("scope", token.scope().to_string()));
+            }
+        }
+        rows.push(("renews itself", if self.renewable { "yes" } else { "no" }.to_owned()));
+        if let Ok(folder) = context.sessions_folder() {
+            rows.push(("kept in", folder.display().to_string()));
+        }
+        let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<14} {value}")).collect();
+        lines.join("\n")
+    }
+}
+
+fn why(reason: butlr_auth::LoginReason) -> &'static str {
+    use butlr_auth::LoginReason;
+    match reason {
+        LoginReason::NeverLoggedIn => "nobody has logged in",
+        LoginReason::LoggedOut => "it was logged out",
+        LoginReason::NoRefreshToken => "its token has ended and cannot be renewed",
+        LoginReason::RefreshTokenRefused => "the server refused its refresh token",
+        LoginReason::IdentityChanged => "a renewal brought another person's identity",
+        _ => "its session has ended",
+    }
+}

@@ -1,0 +1,77 @@
+use std::path::PathBuf;
+
+use butlr_auth::ClientAuthenticationMethod;
+
+use super::{Config, GrantName, Preset, SecretConfig};
+
+#[track_caller]
+fn refused(text: &str, message: &str, mend: Option<&str>) {
+    let failure = Config::parse(text, PathBuf::from("config.toml")).unwrap_err();
+    assert_eq!((failure.message.as_str(), failure.mend.as_deref()), (message, mend));
+    assert_eq!(failure.exit as u8, 3);
+}
+
+#[test]
+fn the_documented_configuration_is_read() {
+    let text = r#"
+        version = 1
+        default_profile = "butlr"
+        [profile.butlr]
+        preset = "butlr"
+        grant = "client_credentials"
+        client_id = "id"
+        client_secret = { command = ["op", "read", "op://Work/Butlr/secret"] }
+        [profile.me]
+        preset = "butlr"
+        grant = "password"
+        username = "you@example.com"
+        [profile.legacy]
+        grant = "password"
+        client_id = "abc"
+        client_auth = "body"
+        body = "json"
+        params = { audience = "https://api.example.com" }
+        [profile.legacy.endpoints]
+        token = "https://as.example.com/token"
+    "#;
+    let config = Config::parse(text, PathBuf::from("config.toml")).unwrap();
+    assert_eq!(config.default_profile.as_deref(), Some("butlr"));
+    let butlr = &config.profiles["butlr"];
+    assert_eq!((butlr.preset, butlr.grant), (Some(Preset::Butlr), Some(GrantName::ClientCredentials)));
+    let words = ["op", "read", "op://Work/Butlr/secret"].map(str::to_owned).to_vec();
+    assert_eq!(butlr.client_secret, Some(SecretConfig::Command(words)));
+    let legacy = &config.profiles["legacy"];
+    assert_eq!(legacy.client_auth, Some(ClientAuthenticationMethod::ClientSecretPost));
+    assert_eq!(legacy.endpoints.token.as_deref(), Some("https://as.example.com/token"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    let failure = Config::parse("[profile.me]\ngrnat = \"password\"", PathBuf::from("c.toml")).unwrap_err();
+    assert!(failure.message.starts_with("c.toml line 2: unknown field `grnat`"), "{failure}");
+    assert_eq!(failure.mend.as_deref(), Some("did you mean `grant`?"));
+    let failure = Config::parse("[profile.me]\ngrant = \"pasword\"", PathBuf::from("c.toml")).unwrap_err();
+    assert_eq!(failure.mend.as_deref(), Some("did you mean `password`?"));
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    let failure =
+        Config::parse("[profile.me]\nclient_secret = \"canary\"", PathBuf::from("c.toml")).unwrap_err();
+    assert!(!failure.message.contains("canary"), "{failure}");
+    assert!(failure.message.contains("a secret does not belong here"), "{failure}");
+    refused(
+        "[profile.me]\nparams = { client_secret = \"canary\" }",
+        "config.toml: profile `me` has `client_secret` in `params`",
+        Some("secrets do not belong there: see `client_secret`"),
+    );
+}
+
+#[test]
+fn a_newer_version_is_refused() {
+    refused(
+        "version = 2",
+        "config.toml is of a version that this program does not know",
+        Some("write `version = 1`, or update butlr-auth"),
+    );
+}

@@ -1,0 +1,115 @@
+//! What every command works with.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use butlr_auth::{Event, FileStore, Grant, RefreshPolicy, Session, SystemClock};
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::endpoint::ProfileEndpoint;
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::profile::{self, Choice, Profile};
+
+/// Arguments, environment, configuration and streams of one run.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) output: Output,
+    pub(crate) clock: SystemClock,
+    /// Every session that this run opened: what they have under way is finished before it ends.
+    sessions: RefCell<Vec<Session>>,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global, environment: Environment, output: Output) -> Result<Self, Failure> {
+        Ok(Self {
+            global,
+            environment: Arc::new(environment),
+            output,
+            clock: SystemClock::new(),
+            sessions: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        Config::load(&self.global, &self.environment)
+    }
+
+    /// The profile that this command acts as.
+    pub(crate) fn profile(&self) -> Result<Profile, Failure> {
+        self.choose(Choice { named: self.global.profile.as_deref(), ..Choice::default() })
+    }
+
+    pub(crate) fn choose(&self, choice: Choice<'_>) -> Result<Profile, Failure> {
+        profile::choose(choice, &self.global, &self.config()?, &self.environment)
+    }
+
+    /// Merges a profile given as an argument with one given by `-p`.
+    pub(crate) fn named<'a>(&'a self, argument: Option<&'a str>) -> Result<Option<&'a str>, Failure> {
+        match (argument, self.global.profile.as_deref()) {
+            (Some(one), Some(other)) if one != other => {
+                Err(Failure::usage(format!("two profiles are named, `{one}` and `{other}`")))
+            }
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
+    /// Opens the profile's session. Nothing is read and nobody is asked yet.
+    pub(crate) fn open(&self, profile: &Profile) -> Result<Session, Failure> {
+        let endpoint =
+            ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), self.global.timeout);
+        let mut policy = RefreshPolicy::default();
+        policy.chain = policy.chain.max(self.global.timeout);
+        let (output, name) = (self.output.clone(), profile.name.clone());
+        let builder = Session::builder(endpoint)
+            .store(FileStore::open(self.sessions_folder()?)?)
+            .name(profile.session.clone())
+            .scope(profile.scope.clone())
+            .clock(self.clock.clone())
+            .policy(policy)
+            .on_event(move |event| tell(&output, &name, event));
+        let builder =
+            if profile.is_the_clients_own() { builder.grant(Grant::client_credentials()) } else { builder };
+        let session = builder.open()?;
+        self.sessions.borrow_mut().push(session.clone());
+        Ok(session)
+    }
+
+    /// Where sessions are kept.
+    pub(crate) fn sessions_folder(&self) -> Result<PathBuf, Failure> {
+        let state = match self.environment.path(environment::STATE_DIR) {
+            Some(state) => state,
+            None => self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth"),
+        };
+        Ok(state.join("sessions"))
+    }
+
+    /// Waits until no session has anything under way.
+    pub(crate) async fn shutdown(&self) {
+        let sessions = self.sessions.borrow().clone();
+        for session in sessions {
+            session.shutdown().await;
+        }
+    }
+}
+
+/// Tells a person what was survived and may need them later.
+fn tell(output: &Output, profile: &str, event: Event) {
+    match event {
+        Event::StaleServed => output.warning(&format!(
+            "renewing the token of `{profile}` failed; this one still works until it expires"
+        )),
+        Event::NotPersisted => output.warning(&format!(
+            "the new token of `{profile}` could not be stored: the next command may have to log in again"
+        )),
+        Event::RefreshRefusedEarly => output.warning(&format!(
+            "the server refused the refresh token of `{profile}` before its time: it may have been revoked or stolen"
+        )),
+        _ => {}
+    }
+}

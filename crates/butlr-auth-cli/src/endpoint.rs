@@ -1,0 +1,94 @@
+//! The profile's token endpoint, made when the first exchange needs it: a warm session costs no secret and no HTTP
+//! client.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use butlr_auth::core::{EndpointIdentity, Revocation};
+use butlr_auth::{
+    ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, TokenEndpoint, TokenResponse,
+};
+use tokio::sync::OnceCell;
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::profile::Profile;
+
+pub(crate) struct ProfileEndpoint {
+    profile: Profile,
+    environment: Arc<Environment>,
+    timeout: Duration,
+    identity: EndpointIdentity,
+    http: OnceCell<HttpTokenEndpoint>,
+}
+
+impl ProfileEndpoint {
+    pub(crate) fn new(profile: Profile, environment: Arc<Environment>, timeout: Duration) -> Self {
+        let identity = EndpointIdentity::new(&profile.provider, profile.client_id.clone());
+        Self { profile, environment, timeout, identity, http: OnceCell::new() }
+    }
+
+    async fn http(&self) -> Result<&HttpTokenEndpoint, Error> {
+        self.http.get_or_try_init(|| self.build()).await
+    }
+
+    async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
+        let profile = &self.profile;
+        let secret = profile.secret.fetch(&self.environment).await.map_err(into_error)?;
+        let builder = HttpTokenEndpoint::builder(profile.provider.clone()).timeout(self.timeout);
+        let builder = match secret {
+            Some(secret) => {
+                builder.client_secret(profile.client_id.as_str(), ClientSecret::new(secret.as_str())?)
+            }
+            None if profile.is_the_clients_own() => {
+                return Err(Error::new(
+                    ErrorKind::LoginRequired,
+                    format!("the client secret of profile `{}` is not configured", profile.name),
+                ));
+            }
+            None => builder.client_id(profile.client_id.as_str()),
+        };
+        builder.build()
+    }
+}
+
+/// Carries a failure through the session, which knows the library's errors only. The mend goes into the text.
+fn into_error(failure: Failure) -> Error {
+    let kind = match failure.exit {
+        crate::exit::Exit::Login => ErrorKind::LoginRequired,
+        _ => ErrorKind::Configuration,
+    };
+    let message = match failure.mend {
+        Some(mend) => format!("{}: {mend}", failure.message),
+        None => failure.message,
+    };
+    Error::new(kind, message)
+}
+
+#[async_trait]
+impl TokenEndpoint for ProfileEndpoint {
+    async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        self.http().await?.exchange(grant).await
+    }
+
+    async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
+        self.profile.provider.revocation_endpoint()?;
+        self.http().await?.revoke(token).await
+    }
+
+    fn supports(&self, grant_type: GrantType) -> bool {
+        self.profile.provider.token_endpoint(grant_type).is_ok()
+    }
+
+    fn identity(&self) -> &EndpointIdentity {
+        &self.identity
+    }
+}
+
+impl fmt::Debug for ProfileEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProfileEndpoint").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}

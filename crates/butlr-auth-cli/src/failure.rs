@@ -1,0 +1,107 @@
+//! What ends a command: said once on stderr, with the line that mends it and the exit code.
+
+use std::error::Error as _;
+use std::fmt;
+
+use butlr_auth::{Error, ErrorCode, ErrorKind};
+
+use crate::exit::{self, Exit};
+
+/// A failure, as a person and a script need it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) mend: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let (exit, kind) = exit::of_kind(kind);
+        Self { exit, kind, message: message.into(), mend: None }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, kind: "usage", message: message.into(), mend: None }
+    }
+
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, message)
+    }
+
+    pub(crate) fn unexpected(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unexpected, kind: "unexpected", message: message.into(), mend: None }
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self { exit: Exit::Interrupted, kind: "interrupted", message: "interrupted".to_owned(), mend: None }
+    }
+
+    /// Says what to do about it, unless that is said already.
+    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend.get_or_insert_with(|| mend.into());
+        self
+    }
+
+    /// Names the login that brings a session back.
+    pub(crate) fn mend_by_login(self, command: &str) -> Self {
+        if self.exit == Exit::Login { self.mend(format!("run `{command}`")) } else { self }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !message.contains(&cause_text) {
+                message = format!("{message}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        let mut failure = Self::new(error.kind(), message);
+        failure.mend = mend_of(&error);
+        failure
+    }
+}
+
+/// What usually helps, where the message does not say it already.
+fn mend_of(error: &Error) -> Option<String> {
+    let refused = error.error_response().map(|response| &response.error);
+    let text = match error.kind() {
+        ErrorKind::Unsupported => "configure the endpoint in the profile's `endpoints`, or use another grant",
+        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_CLIENT) => {
+            "check the client's id, its secret and `client_auth`"
+        }
+        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_SCOPE) => {
+            "ask for a scope that the server knows"
+        }
+        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_GRANT) => {
+            "check the user name, the password or the code"
+        }
+        ErrorKind::InvalidResponse => "check the URL: a gateway or a captive portal may have answered",
+        ErrorKind::InvalidCallback => "start again, and paste the whole address of the page you end on",
+        ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled | ErrorKind::ServerFailed => {
+            return Some(match error.retry_after() {
+                Some(wait) => format!("try again in {} s", wait.as_secs().max(1)),
+                None => "try again in a moment".to_owned(),
+            });
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::unexpected(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

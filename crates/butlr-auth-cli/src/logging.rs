@@ -1,0 +1,33 @@
+//! Logs on stderr: this product's own, which are redacted by construction, and nobody else's.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::cli::Global;
+use crate::environment::{Environment, LOG};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Starts logging if `-v`, `-vv` or `BUTLR_AUTH_LOG` asks for it. The libraries below stay silent: nobody has
+/// checked what they would show.
+pub(crate) fn start(global: &Global, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let level = match (global.verbose, environment.text(LOG)?) {
+        (0, None) => return Ok(()),
+        (0, Some(name)) => name.parse().map_err(|_| {
+            Failure::configuration(format!("{LOG} is not a level"))
+                .mend("use one of error, warn, info, debug, trace")
+        })?,
+        (1, _) => LevelFilter::DEBUG,
+        (_, _) => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(output.color() != anstream::ColorChoice::Never)
+        .without_time();
+    let ours = Targets::new().with_target("butlr_auth", level);
+    // A second subscriber is impossible here: this is the one place that sets it.
+    let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
+    Ok(())
+}

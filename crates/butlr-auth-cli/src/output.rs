@@ -1,0 +1,124 @@
+//! The two streams: stdout carries the one result, stderr everything else.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::cli::{Color, Global};
+use crate::environment::Environment;
+use crate::failure::Failure;
+
+/// How results and messages are written. Clones write to the same streams.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    color: ColorChoice,
+    /// Keeps lines of different tasks apart.
+    line: Arc<std::sync::Mutex<()>>,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global, environment: &Environment) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            color: choice(global.color, environment),
+            line: Arc::default(),
+        }
+    }
+
+    /// For errors that come before there are arguments.
+    pub(crate) fn before_arguments(json: bool, environment: &Environment) -> Self {
+        Self { json, quiet: false, color: choice(Color::Auto, environment), line: Arc::default() }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn color(&self) -> ColorChoice {
+        self.color
+    }
+
+    /// Writes the result, whole, and flushes it.
+    pub(crate) fn result(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::unexpected(format!("could not write to stdout: {error}")))
+    }
+
+    /// Writes the result as one line of text.
+    pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+        self.result(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes the result as one JSON document. Its secrets are wiped from the buffer afterwards.
+    pub(crate) fn document(&self, document: &Value) -> Result<(), Failure> {
+        let text = zeroize::Zeroizing::new(format!("{document}\n"));
+        self.result(text.as_bytes())
+    }
+
+    /// Tells a person something that is neither result nor trouble.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say("", Style::new(), text);
+        }
+    }
+
+    /// Tells of something that was survived.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.say("warning: ", AnsiColor::Yellow.on_default().bold(), text);
+        }
+    }
+
+    /// Shows what a person must see to go on, whatever `--quiet` says.
+    pub(crate) fn ask(&self, text: &str) {
+        self.say("", Style::new(), text);
+    }
+
+    /// Tells why the command failed and what mends it.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if self.json {
+            let document = json!({
+                "schema": 1,
+                "kind": failure.kind,
+                "message": failure.message,
+                "mend": failure.mend,
+                "exit": failure.exit as u8,
+            });
+            self.say("", Style::new(), &document.to_string());
+            return;
+        }
+        self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.message);
+        if let Some(mend) = &failure.mend {
+            self.say(" mend: ", AnsiColor::Green.on_default().bold(), mend);
+        }
+    }
+
+    fn say(&self, label: &str, style: Style, text: &str) {
+        let _whole = self.line.lock();
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        // Nobody is left to tell that stderr is closed.
+        let _ = writeln!(stderr, "{style}{label}{style:#}{text}");
+    }
+}
+
+fn choice(color: Color, environment: &Environment) -> ColorChoice {
+    let plain = || {
+        environment.is_set("NO_COLOR")
+            || !io::stderr().is_terminal()
+            || environment.text("TERM").ok().flatten().is_none_or(|term| term == "dumb")
+    };
+    match color {
+        Color::Always => ColorChoice::AlwaysAnsi,
+        Color::Auto if !plain() => ColorChoice::AlwaysAnsi,
+        Color::Never | Color::Auto => ColorChoice::Never,
+    }
+}

@@ -1,0 +1,152 @@
+//! Where secrets come from: never from arguments.
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use butlr_auth::ErrorKind;
+use zeroize::Zeroizing;
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+
+/// No secret is longer: 64 KiB.
+const LIMIT: u64 = 64 * 1024;
+
+/// A command that fetches a secret may ask its user to unlock something.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where a client's secret is to be found when a request needs it.
+#[derive(Clone, Debug)]
+pub(crate) enum SecretPlace {
+    Nowhere,
+    Variable(String),
+    File(PathBuf),
+    Command(Vec<String>),
+    Keyring,
+    /// Given for this one login.
+    Given(Given),
+}
+
+/// A secret that was handed in, never shown.
+#[derive(Clone)]
+pub(crate) struct Given(pub(crate) Zeroizing<String>);
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl SecretPlace {
+    pub(crate) fn is_nowhere(&self) -> bool {
+        matches!(self, Self::Nowhere)
+    }
+
+    /// Says where, for people.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Nowhere => "none".to_owned(),
+            Self::Variable(name) => format!("environment variable {name}"),
+            Self::File(path) => format!("file {}", path.display()),
+            Self::Command(words) => format!("command {}", words.first().map_or("", String::as_str)),
+            Self::Keyring => "keyring".to_owned(),
+            Self::Given(_) => "given at login".to_owned(),
+        }
+    }
+
+    /// Fetches the secret; `None` if there is none.
+    pub(crate) async fn fetch(
+        &self,
+        environment: &Environment,
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        match self {
+            Self::Nowhere => Ok(None),
+            Self::Given(given) => Ok(Some(given.0.clone())),
+            Self::Variable(name) => match environment.text(name)? {
+                Some(secret) => Ok(Some(Zeroizing::new(secret))),
+                None => Err(Failure::new(
+                    ErrorKind::LoginRequired,
+                    format!("the client secret is configured to be in {name}, which is not set"),
+                )
+                .mend(format!("set {name}"))),
+            },
+            Self::File(path) => from_file(path).map(Some),
+            Self::Command(words) => from_command(words).await.map(Some),
+            Self::Keyring => Err(Failure::configuration(
+                "a client secret in the keyring is not supported by this version: it comes with a later one",
+            )
+            .mend("use `client_secret = { file = … }`, `{ command = […] }` or `{ env = … }`")),
+        }
+    }
+}
+
+/// Reads a secret from a file that nobody else can read. One line end after it is dropped, as editors add it.
+pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| {
+        Failure::configuration(format!("could not read the secret in {shown}: {error}"))
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(Failure::configuration(format!("others may use {shown}, which holds a secret"))
+            .mend(format!("run `chmod 600 {shown}`")));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() && metadata.uid() != 0 {
+        return Err(Failure::configuration(format!("{shown} belongs to another user")));
+    }
+    let mut secret = Zeroizing::new(String::with_capacity(4096));
+    file.take(LIMIT).read_to_string(&mut secret).map_err(failed)?;
+    trimmed(secret, &format!("the file {shown}"))
+}
+
+/// Reads a secret from the first line of stdin.
+pub(crate) async fn from_stdin() -> Result<Zeroizing<String>, Failure> {
+    trimmed(crate::terminal::stdin_line().await?, "stdin")
+}
+
+/// Runs a command, without a shell, and takes what it prints. It may ask its user on the terminal.
+async fn from_command(words: &[String]) -> Result<Zeroizing<String>, Failure> {
+    let (program, arguments) =
+        words.split_first().ok_or_else(|| Failure::configuration("the command is empty"))?;
+    let command = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let failed = |why: String| {
+        Failure::configuration(format!("the command `{program}` that fetches the client secret {why}"))
+            .mend("run it by hand to see what is wrong")
+    };
+    let output = tokio::time::timeout(COMMAND_DEADLINE, command)
+        .await
+        .map_err(|_| failed(format!("did not end within {} s", COMMAND_DEADLINE.as_secs())))?
+        .map_err(|error| failed(format!("could not be run: {error}")))?;
+    let printed = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        return Err(failed(format!("failed: {}", output.status)));
+    }
+    let secret =
+        std::str::from_utf8(&printed).map_err(|_| failed("printed something else than text".to_owned()))?;
+    trimmed(Zeroizing::new(secret.to_owned()), &format!("the output of `{program}`"))
+}
+
+fn trimmed(mut secret: Zeroizing<String>, origin: &str) -> Result<Zeroizing<String>, Failure> {
+    if secret.ends_with('\n') {
+        secret.pop();
+        if secret.ends_with('\r') {
+            secret.pop();
+        }
+    }
+    if secret.is_empty() {
+        return Err(Failure::configuration(format!("{origin} holds no secret")));
+    }
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Asking a person, where there is one.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Mutex;
+
+use butlr_auth::ErrorKind;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// No line that is asked for is longer than this: 64 KiB, as a redirect with a large token needs.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// The terminal as it was before a secret was asked for.
+static BEFORE: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
+
+/// Tells whether a person can be asked: both streams that the question and the answer take are terminals.
+pub(crate) fn is_present() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a secret without showing it. The caller has checked that a person [is present](is_present).
+pub(crate) async fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
+    let question = question.to_owned();
+    remember_echo();
+    let answer = blocking(move || rpassword::prompt_password(question)).await;
+    forget_echo();
+    Ok(Zeroizing::new(answer?))
+}
+
+/// Asks for a line that may be seen.
+pub(crate) async fn line(output: &Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    Ok(std::mem::take(&mut *stdin_line().await?))
+}
+
+/// Reads one line from stdin, without its end.
+pub(crate) async fn stdin_line() -> Result<Zeroizing<String>, Failure> {
+    blocking(|| {
+        let mut line = Zeroizing::new(String::new());
+        io::Read::take(io::stdin().lock(), LONGEST_LINE).read_line(&mut line)?;
+        let end = line.trim_end_matches(['\r', '\n']).len();
+        line.truncate(end);
+        Ok(line)
+    })
+    .await
+}
+
+/// Puts the terminal back if an interruption came while a secret was asked for.
+pub(crate) fn restore_echo() {
+    if let Some((terminal, before)) = BEFORE.lock().ok().and_then(|mut kept| kept.take()) {
+        // The process is about to end: what cannot be restored cannot be told better either.
+        let _ = tcsetattr(terminal, OptionalActions::Now, &before);
+    }
+}
+
+/// `rpassword` reads from the controlling terminal, and so that is what is remembered.
+fn remember_echo() {
+    let terminal = std::fs::File::open("/dev/tty").map(OwnedFd::from);
+    if let Ok(terminal) = terminal
+        && let Ok(before) = tcgetattr(terminal.as_fd())
+        && let Ok(mut kept) = BEFORE.lock()
+    {
+        *kept = Some((terminal, before));
+    }
+}
+
+fn forget_echo() {
+    if let Ok(mut kept) = BEFORE.lock() {
+        *kept = None;
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let read = tokio::task::spawn_blocking(read).await.map_err(io::Error::other);
+    read.and_then(|read| read)
+        .map_err(|error| Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")))
+}
