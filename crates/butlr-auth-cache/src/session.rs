@@ -213,11 +213,11 @@ impl Shared {
                 return Ok(current.token.clone());
             }
             if let Some(error) = failed.take() {
-                return self.last_resort(error);
+                return self.last_resort(error, avoid);
             }
             let mut progress = match self.join(avoid) {
                 Ok(progress) => progress,
-                Err(error) => return self.last_resort(error),
+                Err(error) => return self.last_resort(error, avoid),
             };
             let seen = *progress.borrow_and_update();
             // The sender is dropped if the task dies with its runtime or panics: then another one is started.
@@ -230,10 +230,13 @@ impl Shared {
         }
     }
 
-    /// A token that has not expired is better than an error.
-    fn last_resort(&self, error: Error) -> Result<Token, Error> {
+    /// A token that has not expired is better than an error, unless it is the one that the caller does not want.
+    fn last_resort(&self, error: Error, avoid: Option<Fingerprint>) -> Result<Token, Error> {
         let now = self.clock.boot();
-        let alive = |current: &Arc<Current>| !current.rejected && now < current.token.validity().expires_at;
+        let alive = |current: &Arc<Current>| {
+            let wanted = !current.rejected && Some(current.token.fingerprint()) != avoid;
+            wanted && now < current.token.validity().expires_at
+        };
         match self.current.load_full().filter(alive) {
             Some(current) => {
                 self.emit(Event::StaleServed);

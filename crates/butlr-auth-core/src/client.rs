@@ -25,6 +25,12 @@ impl ClientId {
     }
 }
 
+impl From<ClientId> for Box<str> {
+    fn from(id: ClientId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&text::escape(&self.0, 128))

@@ -67,3 +67,9 @@ pub use butlr_auth_core::{
     TokenSource,
 };
 pub use butlr_auth_http::HttpTokenEndpoint;
+
+/// The README's program, compiled and run with the documentation's examples. It lies outside the package, and is
+/// looked for by those examples alone.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
