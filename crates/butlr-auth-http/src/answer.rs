@@ -111,7 +111,7 @@ fn finish(error: Error, answer: &Answer, errand: &Errand<'_>) -> Error {
         .with_status(answer.status.as_u16())
         .with_retry_after(retry_after(&answer.headers))
         .with_delivery(delivery);
-    match snippet(&answer.body, &errand.secrets) {
+    match snippet(answer, &errand.secrets) {
         Some(snippet) => error.with_snippet(snippet),
         None => error,
     }
@@ -129,13 +129,14 @@ fn kind(status: StatusCode) -> ErrorKind {
 }
 
 /// The beginning of a body, fit to be shown, or nothing if a token may be in it: one that the server has just
-/// issued cannot be told from other text.
-fn snippet(body: &[u8], secrets: &[&str]) -> Option<String> {
-    let shown = std::str::from_utf8(body).ok()?.trim();
+/// issued cannot be told from other text. Of a success only a page is shown, such as a captive portal's.
+fn snippet(answer: &Answer, secrets: &[&str]) -> Option<String> {
+    let shown = std::str::from_utf8(&answer.body).ok()?.trim();
+    let page = shown.starts_with('<');
     let suspicious = |text: &str| {
         text.contains('\0') || text.contains("eyJ") || text.to_ascii_lowercase().contains("token")
     };
-    if shown.is_empty() || suspicious(shown) {
+    if shown.is_empty() || (answer.status.is_success() && !page) || suspicious(shown) {
         return None;
     }
     // Cut far behind the snippet's own end, so that a secret is whole when it is looked for.

@@ -112,6 +112,7 @@ impl AuthorizationHeader {
         let token = self.source.token().await?;
         let value = header_value(&token)?;
         let good_until = token.validity().refresh_at.min(self.clock.boot().saturating_add(LONGEST_COPY));
+        // Cloned here, so that the one allocation of the first clone is not the fast path's.
         let copy = Copy { id: self.id, version, good_until, value: value.clone() };
         self.with_copy(|place| *place = Some(copy));
         Ok(value)

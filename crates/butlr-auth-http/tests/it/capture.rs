@@ -4,9 +4,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What the server does with a request once it is read.
@@ -20,6 +22,8 @@ pub enum Play {
     Reset(Vec<u8>),
     /// Writes the first, then the second again and again until the client leaves.
     Endless(Vec<u8>, Vec<u8>),
+    /// Writes these bytes, then one every 20 ms until the client leaves.
+    Drip(Vec<u8>),
     /// Writes these bytes and then keeps silent until the client leaves.
     Stall(Vec<u8>),
 }
@@ -47,6 +51,7 @@ pub struct Capture {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
+    closed: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
@@ -61,12 +66,19 @@ impl Capture {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
-        let task = tokio::spawn(accept(listener, play, Arc::clone(&seen), Arc::clone(&connections)));
-        Self { address, seen, connections, task }
+        let (closing, closed) = watch::channel(0);
+        let task = tokio::spawn(accept(listener, play, Arc::clone(&seen), Arc::clone(&connections), closing));
+        Self { address, seen, connections, closed, task }
     }
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Waits until `count` connections have been closed.
+    pub async fn closed(&self, count: usize) {
+        let mut closed = self.closed.clone();
+        closed.wait_for(|closed| *closed >= count).await.unwrap();
     }
 
     pub fn requests(&self) -> Vec<Request> {
@@ -102,13 +114,15 @@ async fn accept(
     play: Play,
     seen: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
+    closing: watch::Sender<usize>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         *connections.lock().unwrap() += 1;
-        let (play, seen) = (play.clone(), Arc::clone(&seen));
+        let (play, seen, closing) = (play.clone(), Arc::clone(&seen), closing.clone());
         tokio::spawn(async move {
             // The client may leave at any time; that is not the server's failure.
             let _ = serve(stream, play, seen).await;
+            closing.send_modify(|closed| *closed += 1);
         });
     }
 }
@@ -130,6 +144,14 @@ async fn serve(mut stream: TcpStream, play: Play, seen: Arc<Mutex<Vec<Request>>>
                 stream.write_all(head).await?;
                 loop {
                     stream.write_all(piece).await?;
+                }
+            }
+            Play::Drip(bytes) => {
+                stream.write_all(bytes).await?;
+                let mut tick = tokio::time::interval(Duration::from_millis(20));
+                loop {
+                    tick.tick().await;
+                    stream.write_all(b" ").await?;
                 }
             }
             Play::Stall(bytes) => {

@@ -7,5 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod answers;
 mod capture;
+mod faults;
+mod header;
+mod revocation;
 mod wire;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}

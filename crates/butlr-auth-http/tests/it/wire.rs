@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64_STANDARD;
 use butlr_auth_core::{
     AuthorizationRequest, AuthorizationResponse, ClientAuthenticationMethod, ClientId, ClientSecret, Dialect,
-    Grant, GrantType, Provider, Revocation, Scope, Secret, TokenEndpoint,
+    Grant, GrantType, Provider, Scope, Secret, TokenEndpoint,
 };
 use butlr_auth_http::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 
@@ -73,7 +73,9 @@ fn show(request: &Request, grant: &Grant) -> String {
     let mut names = vec![(CLIENT_SECRET, "[client_secret]")];
     let given = grant.secrets();
     match grant {
-        Grant::AuthorizationCode { .. } => names.extend([(given[0], "[code]"), (given[1], "[code_verifier]")]),
+        Grant::AuthorizationCode { .. } => {
+            names.extend([(given[0], "[code]"), (given[1], "[code_verifier]")])
+        }
         Grant::Password { .. } => names.push((given[0], "[password]")),
         Grant::RefreshToken { .. } => names.push((given[0], "[refresh_token]")),
         _ => {}
@@ -115,7 +117,8 @@ async fn each_grant_with_each_client_authentication_in_each_encoding() {
                 let capture = Capture::json(TOKEN).await;
                 let dialect = dialect.clone().with_client_authentication(method);
                 let provider = Provider::new("example", capture.url("/token").parse().unwrap(), dialect);
-                let grant = grant(grant_type, &provider).with_scope("read:rooms write:rooms".parse().unwrap());
+                let grant =
+                    grant(grant_type, &provider).with_scope("read:rooms write:rooms".parse().unwrap());
                 check(&format!("{grant_type}-{by}-{encoding}"), builder(provider), &capture, &grant).await;
             }
         }
@@ -133,4 +136,38 @@ fn each_grant_has_a_snapshot() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn butlrs_endpoints_get_exactly_the_documented_members() {
+    for grant_type in [GrantType::Password, GrantType::ClientCredentials, GrantType::RefreshToken] {
+        let capture = Capture::json(TOKEN).await;
+        let provider = Provider::butlr_at(&capture.url("/").parse().unwrap())
+            .with_butlr_refresh_endpoint(capture.url("/api/v2/refresh").parse().unwrap());
+        // A scope has no place in these bodies, even when one is asked for.
+        let grant = grant(grant_type, &provider).with_scope("read:rooms".parse().unwrap());
+        check(&format!("butlr-{grant_type}"), builder(provider), &capture, &grant).await;
+    }
+}
+
+#[tokio::test]
+async fn butlrs_dashboard_gets_a_code_and_its_verifier() {
+    for grant_type in [GrantType::AuthorizationCode, GrantType::RefreshToken] {
+        let capture = Capture::json(TOKEN).await;
+        let provider = Provider::butlr().with_issuer(&capture.url("/")).unwrap();
+        let grant = grant(grant_type, &provider);
+        let endpoint = HttpTokenEndpoint::builder(provider).client_id(CLIENT_ID);
+        check(&format!("butlr-dashboard-{grant_type}"), endpoint, &capture, &grant).await;
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_of_the_dialect_replaces_that_of_the_grant() {
+    let capture = Capture::json(TOKEN).await;
+    let dialect = Dialect::form()
+        .with_parameter("grant_type", "urn:example:own")
+        .with_parameter("resource", "https://a.example.com")
+        .with_parameter("resource", "https://b.example.com");
+    let provider = Provider::new("example", capture.url("/token?tenant=1").parse().unwrap(), dialect);
+    check("dialect-parameters", builder(provider), &capture, &Grant::client_credentials()).await;
 }

@@ -1,0 +1,76 @@
+//! RFC 7009.
+
+use butlr_auth_core::{
+    AccessToken, ClientSecret, Delivery, Dialect, Error, ErrorKind, Provider, RefreshToken, Revocation,
+    TokenEndpoint,
+};
+use butlr_auth_http::HttpTokenEndpoint;
+
+use crate::capture::{Capture, Play, response};
+
+fn endpoint(capture: &Capture) -> HttpTokenEndpoint {
+    let provider = Provider::new("example", capture.url("/token").parse().unwrap(), Dialect::json())
+        .with_revocation_endpoint(capture.url("/revoke").parse().unwrap());
+    let secret = ClientSecret::new("canary-secret").unwrap();
+    HttpTokenEndpoint::builder(provider).client_secret("cli", secret).build().unwrap()
+}
+
+async fn revoke(capture: &Capture) -> Result<(), Error> {
+    let token = RefreshToken::new("canary-token").unwrap();
+    let result = endpoint(capture).revoke(Revocation::RefreshToken(&token)).await;
+    assert!(!format!("{result:?}").contains("canary"), "{result:?}");
+    result
+}
+
+async fn check(status: &str, body: &str, kind: ErrorKind) {
+    let capture = Capture::start(Play::Bytes(response(status, "application/json", body))).await;
+    let error = revoke(&capture).await.unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (kind, Delivery::Answered), "{error:?}");
+    capture.only_request();
+}
+
+#[tokio::test]
+async fn status_200_is_success_whatever_the_body() {
+    for body in ["", "{}", "gone", r#"{"error":"invalid_token"}"#] {
+        let capture = Capture::start(Play::Bytes(response("200 OK", "text/plain", body))).await;
+        revoke(&capture).await.unwrap();
+        capture.only_request();
+    }
+}
+
+#[tokio::test]
+async fn the_token_goes_in_a_form_with_the_clients_authentication() {
+    let capture = Capture::json("").await;
+    revoke(&capture).await.unwrap();
+    let request = capture.only_request();
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/revoke"));
+    assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(
+        request.body,
+        "token=canary-token&token_type_hint=refresh_token&client_id=cli&client_secret=canary-secret"
+    );
+}
+
+#[tokio::test]
+async fn an_access_token_is_named_as_one() {
+    let capture = Capture::json("").await;
+    let token = AccessToken::new("at").unwrap();
+    endpoint(&capture).revoke(Revocation::AccessToken(&token)).await.unwrap();
+    assert!(capture.only_request().body.starts_with("token=at&token_type_hint=access_token&"));
+}
+
+#[tokio::test]
+async fn failures_are_typed() {
+    check("503 Down", "", ErrorKind::ServerFailed).await;
+    check("401 Unauthorized", r#"{"error":"invalid_client"}"#, ErrorKind::Refused).await;
+    check("400 Bad Request", r#"{"error":"unsupported_token_type"}"#, ErrorKind::Unsupported).await;
+    check("302 Found", "", ErrorKind::InvalidResponse).await;
+}
+
+#[tokio::test]
+async fn without_an_endpoint_it_is_unsupported() {
+    let endpoint = HttpTokenEndpoint::builder(Provider::butlr()).client_id("cli").build().unwrap();
+    let token = AccessToken::new("at").unwrap();
+    let error = endpoint.revoke(Revocation::AccessToken(&token)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
