@@ -5,6 +5,7 @@
 //! [`run`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people read")]
 
+mod bench;
 mod ci;
 mod deps;
 mod docs;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Runs the checks that every change must pass: all of them, or the steps named
     Ci(ci::Options),
+    /// Measures what things cost, as ratios against their floors
+    Bench(bench::Options),
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -56,6 +59,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::open()?;
     match &arguments.command {
         Command::Ci(options) => ci::run(&workspace, options),
+        Command::Bench(options) => bench::run(&workspace, options),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Docs => docs::run(&workspace),
