@@ -9,6 +9,7 @@
 
 mod answers;
 mod capture;
+mod end_to_end;
 mod faults;
 mod header;
 mod revocation;
