@@ -1,5 +1,9 @@
 //! A stranger's text, made safe for terminals and logs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
 /// Escapes control, bidirectional and other invisible characters and cuts after `limit` characters.
 #[must_use]
 pub fn escape(text: &str, limit: usize) -> String {
@@ -18,24 +22,27 @@ pub fn escape(text: &str, limit: usize) -> String {
     escaped
 }
 
+/// What stands in the place of a secret.
+const MARK: &str = "[redacted]";
+
 /// Replaces every occurrence of each secret, as it is and as the usual encodings show it, with `[redacted]`.
 ///
 /// An answer that repeats a secret is not to be trusted with the rest of its text either: a piece of four or more
 /// characters at the end that begins a secret, as a cut snippet may have, is replaced as well.
 #[must_use]
 pub fn redact(text: &str, secrets: &[&str]) -> String {
-    const MARK: &str = "[redacted]";
     let mut clean = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         for form in encodings(secret) {
-            clean = clean.replace(&form, MARK);
+            clean = replaced(&clean, &form);
+            let end = clean.trim_end_matches('…').to_ascii_lowercase();
+            let form = Zeroizing::new(form.to_ascii_lowercase());
             let begun = (4..form.len())
                 .rev()
                 .filter_map(|length| form.get(..length))
-                .find(|start| clean.trim_end_matches('…').ends_with(start));
+                .find(|start| end.ends_with(start));
             if let Some(start) = begun {
-                let kept = clean.trim_end_matches('…').len() - start.len();
-                clean.truncate(kept);
+                clean.truncate(end.len() - start.len());
                 clean.push_str(MARK);
             }
         }
@@ -43,14 +50,61 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
     clean
 }
 
-/// The secret itself, form-urlencoded, JSON-escaped and in the escapes of [`escape`].
-fn encodings(secret: &str) -> Vec<String> {
+/// Replaces `form` in any case: hexadecimal digits and the escapes of a URL are written both ways.
+fn replaced(text: &str, form: &str) -> String {
+    let (found_in, form) =
+        (Zeroizing::new(text.to_ascii_lowercase()), Zeroizing::new(form.to_ascii_lowercase()));
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    for (at, found) in found_in.match_indices(form.as_str()) {
+        let (before, after) = rest.split_at(at - (text.len() - rest.len()));
+        clean.push_str(before);
+        clean.push_str(MARK);
+        rest = after.get(found.len()..).unwrap_or_default();
+    }
+    clean + rest
+}
+
+/// The secret itself, in a form, in a URL, in JSON, in HTML, in the escapes of [`escape`], in hexadecimal and in
+/// base64.
+fn encodings(secret: &str) -> Vec<Zeroizing<String>> {
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret).to_string();
-    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
-    let mut forms = vec![secret.to_owned(), form, json, escape(secret, usize::MAX)];
+    let html = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")]
+        .into_iter()
+        .fold(secret.to_owned(), |html, (character, entity)| html.replace(character, entity));
+    let hexadecimal = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut forms = vec![
+        secret.to_owned(),
+        form.replace('+', "%20"),
+        form,
+        json.get(1..json.len() - 1).unwrap_or_default().to_owned(),
+        html,
+        escape(secret, usize::MAX),
+        hexadecimal,
+    ];
+    forms.extend(base64(secret));
+    forms.sort_unstable();
     forms.dedup();
-    forms
+    // The longest first, lest a part of it be replaced and the rest stay.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms.into_iter().map(Zeroizing::new).collect()
+}
+
+/// What base64 makes of the secret wherever it stands in a longer text, such as `id:secret` of Basic
+/// authentication: for each of the three alignments, what its neighbours do not decide.
+fn base64(secret: &str) -> impl Iterator<Item = String> {
+    [(0, 0), (1, 2), (2, 3)].into_iter().flat_map(move |(before, theirs)| {
+        let mut text = Zeroizing::new(Vec::with_capacity(before + secret.len()));
+        text.resize(before, 0);
+        text.extend_from_slice(secret.as_bytes());
+        let ours = theirs..text.len() * 8 / 6;
+        [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
+            .into_iter()
+            .filter_map(move |alphabet| alphabet.encode(&text).get(ours.clone()).map(str::to_owned))
+            // Two or three characters are found in every text.
+            .filter(|part| part.len() >= 4)
+    })
 }
 
 /// Characters that change how the text around them is shown without being seen themselves.

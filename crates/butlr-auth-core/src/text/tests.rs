@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
 use super::{escape, redact};
 
 #[test]
@@ -16,9 +19,33 @@ fn long_text_is_cut_by_characters() {
 #[test]
 fn a_reflected_secret_is_redacted_in_each_encoding() {
     let secret = "p%a+s/s \"q\"";
-    for shown in ["bad p%a+s/s \"q\"!", "bad p%25a%2Bs%2Fs+%22q%22!", "bad p%a+s/s \\\"q\\\"!"] {
+    for shown in [
+        "bad p%a+s/s \"q\"!",
+        "bad p%25a%2Bs%2Fs+%22q%22!",
+        "bad p%25a%2bs%2fs%20%22q%22!",
+        "bad p%a+s/s \\\"q\\\"!",
+        "bad p%a+s/s &quot;q&quot;!",
+        "bad 7025612b732f7320227122!",
+        "bad 7025612B732F7320227122!",
+    ] {
         assert_eq!(redact(shown, &[secret]), "bad [redacted]!");
     }
+}
+
+#[test]
+fn base64_is_redacted_wherever_the_secret_stands_in_it() {
+    let secret = "correct?horse>battery~staple";
+    for before in ["", "a", "id", "cli:", "{\"s\":\""] {
+        for after in ["", "!", "\"}", " and more"] {
+            for alphabet in [STANDARD, URL_SAFE] {
+                let clean = redact(&alphabet.encode(format!("{before}{secret}{after}")), &[secret]);
+                let (start, end) = clean.split_once("[redacted]").unwrap();
+                let most = |part: &str| part.len() * 3 / 4;
+                assert!(most(start) <= before.len() && most(end) <= after.len() + 2, "{clean}");
+            }
+        }
+    }
+    assert_eq!(redact("YWJj is a word", &["a"]), "YWJj is [redacted] word");
 }
 
 #[test]
