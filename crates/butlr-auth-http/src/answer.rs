@@ -90,7 +90,11 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
         ErrorKind::InvalidResponse if answer.status.is_success() => ErrorKind::Refused,
         kind => kind,
     };
-    let error = Error::new(kind, format!("{host} refused {asked}: {response}"))
+    let message = match kind {
+        ErrorKind::Refused => format!("{host} refused {asked}: {response}"),
+        _ => format!("{host} answered {asked} with status {}: {response}", answer.status.as_u16()),
+    };
+    let error = Error::new(kind, message)
         .with_status(answer.status.as_u16())
         .with_retry_after(retry_after(&answer.headers))
         .with_delivery(Delivery::Answered);

@@ -64,3 +64,6 @@ impl Serialize for Body<'_> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value.as_str())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,8 +44,6 @@ impl Call<'_> {
         secrets.extend(basic.iter().flat_map(|value| value.split(' ').skip(1)));
         let errand = Errand { host: self.errand.host.clone(), asked: self.errand.asked.clone(), secrets };
         let answer = self.transport.post(self.url, parts.headers, body, self.total, &errand).await;
-        let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
-        tracing::debug!(endpoint_host = errand.host, asked = errand.asked, status, "token request");
         let seen = (self.judge)(&answer?, &errand, self.dialect)?;
         // Without a content type: `oauth2` takes that for JSON.
         Ok(HttpResponse::new(seen))

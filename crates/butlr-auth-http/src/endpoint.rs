@@ -46,7 +46,6 @@ struct Settings {
 impl HttpTokenEndpoint {
     /// Starts a builder. A client must be named: [`client_id`](HttpTokenEndpointBuilder::client_id) or
     /// [`client_secret`](HttpTokenEndpointBuilder::client_secret).
-    #[must_use]
     pub fn builder(provider: Provider) -> HttpTokenEndpointBuilder {
         HttpTokenEndpointBuilder {
             provider,
@@ -98,15 +97,20 @@ impl TokenEndpoint for HttpTokenEndpoint {
         let endpoint = provider.token_endpoint(grant_type)?;
         let asked = format!("the {grant_type} grant");
         let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.secrets(), exchange::judge_token);
-        let response = exchange::exchange(client, grant, &call).await?;
-        grant.check_response(&response)?;
-        tracing::debug!(
-            grant_type = grant_type.as_str(),
-            endpoint_host = endpoint.url.host(),
-            expires_in = response.expires_in.map(|lifetime| lifetime.as_secs()),
-            "token issued"
-        );
-        Ok(response)
+        let result = exchange::exchange(client, grant, &call).await;
+        let result = result.and_then(|response| grant.check_response(&response).map(|()| response));
+        let (grant_type, endpoint_host) = (grant_type.as_str(), endpoint.url.host());
+        match &result {
+            Ok(response) => {
+                let expires_in = response.expires_in.map(|lifetime| lifetime.as_secs());
+                tracing::debug!(grant_type, endpoint_host, expires_in, "token issued");
+            }
+            Err(error) => {
+                let (status, kind) = (error.status(), error.kind());
+                tracing::debug!(grant_type, endpoint_host, status, ?kind, "no token issued");
+            }
+        }
+        result
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
@@ -133,7 +137,7 @@ impl TokenEndpoint for HttpTokenEndpoint {
 ///   it.
 /// - [`connect_timeout`](Self::connect_timeout): 2 s, so that a host that is down leaves time for another try.
 #[derive(Debug)]
-#[must_use]
+#[must_use = "a builder does nothing before `build`"]
 pub struct HttpTokenEndpointBuilder {
     provider: Provider,
     client: Option<ClientAuthentication>,

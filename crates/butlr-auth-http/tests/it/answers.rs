@@ -6,7 +6,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64_STANDARD;
 use butlr_auth_core::{
-    ClientSecret, Dialect, Error, Grant, Leniency, Provider, Secret, TokenEndpoint, TokenResponse,
+    ClientSecret, Dialect, Error, ErrorKind, Grant, Leniency, Provider, Secret, TokenEndpoint, TokenResponse,
 };
 use butlr_auth_http::HttpTokenEndpoint;
 
@@ -65,7 +65,7 @@ async fn exchange(capture: &Capture, leniency: Leniency) -> Result<TokenResponse
 
 /// What a caller sees, and that no secret is in it: neither one that was sent nor one that was being issued.
 #[track_caller]
-pub fn verdict(result: &Result<TokenResponse, Error>, capture: &Capture) -> String {
+pub(crate) fn verdict(result: &Result<TokenResponse, Error>, capture: &Capture) -> String {
     let shown = match result {
         Ok(token) => format!(
             "accepted\nexpires_in: {:?}\nscope: {:?}\nrefresh_token: {}\nid_token: {}",
@@ -126,4 +126,19 @@ fn a_named_leniency_accepts_what_the_strict_profile_refuses() {
     check_leniency("status-201.http", Leniency { created_status: true, ..Leniency::default() });
     check_leniency("type-missing.http", Leniency { missing_token_type: true, ..Leniency::default() });
     check_leniency("scope-array.http", Leniency { scope_as_array: true, ..Leniency::default() });
+}
+
+#[tokio::test]
+async fn an_answer_beyond_measure_is_refused_and_not_swallowed() {
+    let deep = format!(r#"{{"deep":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let members: String = (0..15_000).map(|number| format!(r#""m{number}":"canary","#)).collect();
+    let members = format!(r#"{{{members}"access_token":"canary"}}"#);
+    let long = format!(r#"{{"access_token":"{}","token_type":"bearer"}}"#, "canary".repeat(200_000));
+    for body in [deep, members, long] {
+        let capture = Capture::json(&body).await;
+        let result = exchange(&capture, Leniency::default()).await;
+        verdict(&result, &capture);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidResponse);
+        capture.only_request();
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,9 +14,13 @@ use tokio::task::JoinHandle;
 
 /// What the server does with a request once it is read.
 #[derive(Clone, Debug)]
-pub enum Play {
+pub(crate) enum Play {
     /// Writes these bytes and keeps the connection.
     Bytes(Vec<u8>),
+    /// Writes these bytes for the first request of a connection and plays on with the next.
+    First(Vec<u8>, Box<Self>),
+    /// Resets the connection without reading anything.
+    Slam,
     /// Writes these bytes and closes.
     Close(Vec<u8>),
     /// Writes these bytes, then resets the connection.
@@ -30,15 +35,15 @@ pub enum Play {
 
 /// One request, as it came.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
-    pub target: String,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(found, _)| found == name);
         let (_, value) = found.next()?;
         assert!(found.next().is_none(), "{name} stands twice");
@@ -47,50 +52,58 @@ impl Request {
 }
 
 #[derive(Debug)]
-pub struct Capture {
-    pub address: SocketAddr,
+pub(crate) struct Capture {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
+    written: Arc<AtomicUsize>,
     closed: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
 impl Capture {
     /// Answers every request with status 200 and this JSON.
-    pub async fn json(body: &str) -> Self {
+    pub(crate) async fn json(body: &str) -> Self {
         Self::start(Play::Bytes(response("200 OK", "application/json", body))).await
     }
 
-    pub async fn start(play: Play) -> Self {
+    pub(crate) async fn start(play: Play) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
+        let written = Arc::new(AtomicUsize::new(0));
         let (closing, closed) = watch::channel(0);
-        let task = tokio::spawn(accept(listener, play, Arc::clone(&seen), Arc::clone(&connections), closing));
-        Self { address, seen, connections, closed, task }
+        let stage = Stage { play, seen: Arc::clone(&seen), written: Arc::clone(&written) };
+        let task = tokio::spawn(accept(listener, stage, Arc::clone(&connections), closing));
+        Self { address, seen, connections, written, closed, task }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Waits until `count` connections have been closed.
-    pub async fn closed(&self, count: usize) {
+    pub(crate) async fn closed(&self, count: usize) {
         let mut closed = self.closed.clone();
         closed.wait_for(|closed| *closed >= count).await.unwrap();
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
 
+    /// How many bytes of an endless answer the client's side has taken.
+    pub(crate) fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
+    }
+
     #[track_caller]
-    pub fn only_request(&self) -> Request {
+    pub(crate) fn only_request(&self) -> Request {
         let requests = self.requests();
         assert_eq!(requests.len(), 1, "exactly one request: {requests:?}");
         requests[0].clone()
@@ -103,51 +116,68 @@ impl Drop for Capture {
     }
 }
 
-pub fn response(status: &str, content_type: &str, body: &str) -> Vec<u8> {
+pub(crate) fn response(status: &str, content_type: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}")
         .into()
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What every connection needs.
+#[derive(Clone)]
+struct Stage {
     play: Play,
     seen: Arc<Mutex<Vec<Request>>>,
+    written: Arc<AtomicUsize>,
+}
+
+async fn accept(
+    listener: TcpListener,
+    stage: Stage,
     connections: Arc<Mutex<usize>>,
     closing: watch::Sender<usize>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         *connections.lock().unwrap() += 1;
-        let (play, seen, closing) = (play.clone(), Arc::clone(&seen), closing.clone());
+        let (stage, closing) = (stage.clone(), closing.clone());
         tokio::spawn(async move {
             // The client may leave at any time; that is not the server's failure.
-            let _ = serve(stream, play, seen).await;
+            let _ = serve(stream, stage).await;
             closing.send_modify(|closed| *closed += 1);
         });
     }
 }
 
-async fn serve(mut stream: TcpStream, play: Play, seen: Arc<Mutex<Vec<Request>>>) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, stage: Stage) -> io::Result<()> {
+    let Stage { mut play, seen, written } = stage;
+    if matches!(play, Play::Slam) {
+        return stream.set_zero_linger();
+    }
     while let Some(request) = read(&mut stream).await? {
         seen.lock().unwrap().push(request);
-        match &play {
-            Play::Bytes(bytes) => stream.write_all(bytes).await?,
+        match play.clone() {
+            Play::Bytes(bytes) => stream.write_all(&bytes).await?,
+            Play::First(bytes, next) => {
+                stream.write_all(&bytes).await?;
+                play = *next;
+            }
+            Play::Slam => return stream.set_zero_linger(),
             Play::Close(bytes) => {
-                stream.write_all(bytes).await?;
+                stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
             }
             Play::Reset(bytes) => {
-                stream.write_all(bytes).await?;
+                stream.write_all(&bytes).await?;
                 return stream.set_zero_linger();
             }
             Play::Endless(head, piece) => {
-                stream.write_all(head).await?;
+                stream.write_all(&head).await?;
                 loop {
-                    stream.write_all(piece).await?;
+                    stream.write_all(&piece).await?;
+                    written.fetch_add(piece.len(), Ordering::Relaxed);
                 }
             }
             Play::Drip(bytes) => {
-                stream.write_all(bytes).await?;
+                stream.write_all(&bytes).await?;
                 let mut tick = tokio::time::interval(Duration::from_millis(20));
                 loop {
                     tick.tick().await;
@@ -155,7 +185,7 @@ async fn serve(mut stream: TcpStream, play: Play, seen: Arc<Mutex<Vec<Request>>>
                 }
             }
             Play::Stall(bytes) => {
-                stream.write_all(bytes).await?;
+                stream.write_all(&bytes).await?;
                 let mut rest = Vec::new();
                 stream.read_to_end(&mut rest).await?;
                 return Ok(());

@@ -257,3 +257,15 @@ async fn a_lost_answer_is_told_from_a_refusal() {
     assert_eq!(error.retry_after().unwrap().as_secs(), 2);
     assert_eq!(server.journal().token_requests(), 3);
 }
+
+#[tokio::test]
+async fn butlrs_dashboard_gives_a_token_through_its_issuer() {
+    let server = AuthorizationServer::start().await.unwrap();
+    let provider = Provider::butlr().with_issuer(server.issuer()).unwrap();
+    let endpoint = endpoint(provider.clone(), server.public_client());
+    let grant = code(&server, &provider, server.public_client()).await;
+    let token = endpoint.exchange(&grant).await.unwrap();
+    assert_eq!(api(&server, &token).await, 200);
+    let renewed = endpoint.exchange(&refresh(&token)).await.unwrap();
+    assert_eq!(api(&server, &renewed).await, 200);
+}

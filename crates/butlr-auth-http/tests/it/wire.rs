@@ -12,7 +12,7 @@ use butlr_auth_core::{
 };
 use butlr_auth_http::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 
-use crate::capture::{Capture, Play, Request, response};
+use crate::capture::{Capture, Request};
 
 const TOKEN: &str = r#"{"access_token":"at","token_type":"Bearer","expires_in":1000}"#;
 const CLIENT_ID: &str = "BA779C49: odd id";
@@ -32,7 +32,7 @@ const HEADERS: [&str; 8] = [
 ];
 
 /// A code grant as a redirect brings it: the code holds a percent sign after decoding.
-pub fn code_grant(provider: &Provider) -> Grant {
+pub(crate) fn code_grant(provider: &Provider) -> Grant {
     let provider =
         provider.clone().with_authorization_endpoint("https://as.example.com/authorize".parse().unwrap());
     let scope: Scope = "read:rooms".parse().unwrap();
