@@ -11,6 +11,8 @@ use clap::ValueEnum;
 use xshell::cmd;
 
 use self::summary::{Outcome, Summary};
+#[cfg(unix)]
+use crate::soak;
 use crate::workspace::Workspace;
 use crate::{deps, docs, msrv, tidy};
 
@@ -38,6 +40,9 @@ pub(crate) enum Step {
     Clippy,
     /// All unit, integration and documentation tests
     Test,
+    /// The refresh protocol under real processes, in small
+    #[cfg(unix)]
+    Soak,
     /// The API reference, with broken links denied
     Doc,
     /// The dependency rules: architecture, licences, bans, duplicates
@@ -94,6 +99,8 @@ impl Step {
             Self::Fmt => fmt(workspace),
             Self::Clippy => clippy(workspace),
             Self::Test => test(workspace, options),
+            #[cfg(unix)]
+            Self::Soak => soak::small(),
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
             Self::Tidy => tidy::run(workspace),

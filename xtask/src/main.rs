@@ -11,6 +11,8 @@ mod deps;
 mod docs;
 mod msrv;
 mod release;
+#[cfg(unix)]
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -34,6 +36,13 @@ enum Command {
     Ci(ci::Options),
     /// Measures what things cost, as ratios against their floors
     Bench(bench::Options),
+    /// Proves the refresh protocol under real processes that die and sleep, by the server's journal
+    #[cfg(unix)]
+    Soak(soak::Options),
+    /// One process of a soak
+    #[cfg(unix)]
+    #[command(hide = true)]
+    SoakWorker,
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -60,6 +69,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Ci(options) => ci::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
+        #[cfg(unix)]
+        Command::Soak(options) => soak::run(options),
+        #[cfg(unix)]
+        Command::SoakWorker => soak::run_worker(),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Docs => docs::run(&workspace),

@@ -1,0 +1,199 @@
+//! `cargo xtask soak`: the refresh protocol under real processes, judged by the server's journal.
+//!
+//! The [`conductor`] runs the test kit's server, logs in once and starts [`worker`]s: this program again, each with
+//! many tasks on one session. With `--kill` and `--pause` it arms one [`failpoint`](Row) at a time; the worker that
+//! comes by dies or stops there, and the next one is armed when the session has recovered. What everybody saw is
+//! judged in [`verdict`], which does no I/O. [`drill`] plays short scenes many times: a logout that races
+//! renewals, and the death of a holder while another process waits.
+
+mod child;
+mod conductor;
+mod drill;
+mod failpoint;
+mod report;
+mod strike;
+mod verdict;
+mod wire;
+mod worker;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use worker::run as run_worker;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Where the session is kept; a session in memory has one process
+    #[arg(long, value_enum, default_value_t = Store::File)]
+    store: Store,
+    /// How many processes share the session [default: 8; 1 in memory]
+    #[arg(long)]
+    processes: Option<usize>,
+    /// How many tasks each process has, each asking ten times a second [default: 50]
+    #[arg(long)]
+    tasks: Option<usize>,
+    /// How long an access token lives
+    #[arg(long, value_parser = duration, default_value = "2s")]
+    lifetime: Duration,
+    /// How long it goes on [default: 60s]
+    #[arg(long, value_parser = duration)]
+    duration: Option<Duration>,
+    /// Kills the holder at drawn points, R0 to R5 of the crash table
+    #[arg(long)]
+    kill: bool,
+    /// Stops the holder for longer than a lease lasts, R6 to R8 of the crash table
+    #[arg(long)]
+    pause: bool,
+    /// Hides the store's kernel lock, so that the lease alone decides who exchanges
+    #[arg(long)]
+    lease: bool,
+    /// For how long the server forgives a spent refresh token
+    #[arg(long, value_parser = duration, default_value = "0s")]
+    grace: Duration,
+    /// How long the server takes over a request at which a process is killed or stopped
+    #[arg(long, value_parser = duration, default_value = "200ms")]
+    delay: Duration,
+    /// The headline: 32 processes of 1,000 tasks for ten minutes, unless said otherwise
+    #[arg(long)]
+    full: bool,
+    /// Plays this many rounds of a logout that races eight processes, instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full"])]
+    logout_rounds: Option<u32>,
+    /// Kills the holder this many times while another process waits, and measures how long it does, instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full", "logout_rounds"])]
+    takeover_rounds: Option<u32>,
+    /// Prints the verdict as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Store {
+    Memory,
+    File,
+}
+
+/// A run, with every default filled in.
+#[derive(Clone, Debug)]
+struct Plan {
+    store: Store,
+    processes: usize,
+    tasks: usize,
+    lifetime: Duration,
+    duration: Duration,
+    rows: Vec<Row>,
+    lease: bool,
+    grace: Duration,
+    delay: Duration,
+}
+
+/// Where a holder dies or stops: the crash table of the design of the refresh protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Row {
+    /// Dies before the intent is written.
+    R0,
+    /// Dies after the intent, before or while sending; the server never acts.
+    R1,
+    /// Dies when the server has rotated and the answer is on its way.
+    R2,
+    /// Dies with the answer in hand, before it is stored.
+    R3,
+    /// Dies inside the write.
+    R4,
+    /// Dies when it is stored and nobody has been told.
+    R5,
+    /// Stops with the intent written, before the guard.
+    R6,
+    /// Stops between the guard and the first byte.
+    R7,
+    /// Stops when the request is sent.
+    R8,
+}
+
+impl Row {
+    const KILLS: [Self; 6] = [Self::R0, Self::R1, Self::R2, Self::R3, Self::R4, Self::R5];
+    const PAUSES: [Self; 3] = [Self::R6, Self::R7, Self::R8];
+
+    fn is_kill(self) -> bool {
+        Self::KILLS.contains(&self)
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(rounds) = options.logout_rounds {
+        return drill::logout(rounds, options.json);
+    }
+    if let Some(rounds) = options.takeover_rounds {
+        return drill::takeover(rounds, options.json);
+    }
+    let outcome = conductor::run(&options.plan()?)?;
+    report::print(&outcome, options.json)?;
+    match outcome.verdict.violations.len() {
+        0 => Ok(()),
+        _ => bail!("the journal of this run shows what must not happen: {}", outcome.keep()?.display()),
+    }
+}
+
+/// What continuous integration runs: eight processes of fifty tasks for ten seconds, and twenty logouts.
+pub(crate) fn small() -> Result<()> {
+    let plan = Plan {
+        store: Store::File,
+        processes: 8,
+        tasks: 50,
+        lifetime: Duration::from_secs(2),
+        duration: Duration::from_secs(10),
+        rows: Vec::new(),
+        lease: false,
+        grace: Duration::ZERO,
+        delay: Duration::from_millis(200),
+    };
+    let outcome = conductor::run(&plan)?;
+    report::print(&outcome, false)?;
+    if !outcome.verdict.ok {
+        bail!("the journal of this run shows what must not happen: {}", outcome.keep()?.display());
+    }
+    drill::logout(20, false)
+}
+
+impl Options {
+    fn plan(&self) -> Result<Plan> {
+        let mut rows = Vec::new();
+        if self.kill {
+            rows.extend(Row::KILLS);
+        }
+        if self.pause {
+            rows.extend(Row::PAUSES);
+        }
+        let processes = self.processes.unwrap_or(match self.store {
+            Store::Memory => 1,
+            Store::File if self.full => 32,
+            Store::File => 8,
+        });
+        if self.store == Store::Memory && (processes != 1 || !rows.is_empty()) {
+            bail!(
+                "a session in memory lives and dies with its one process: no --processes, --kill or --pause"
+            );
+        }
+        Ok(Plan {
+            store: self.store,
+            processes,
+            tasks: self.tasks.unwrap_or(if self.full { 1000 } else { 50 }),
+            lifetime: self.lifetime,
+            duration: self.duration.unwrap_or(Duration::from_secs(if self.full { 600 } else { 60 })),
+            rows,
+            lease: self.lease,
+            grace: self.grace,
+            delay: self.delay,
+        })
+    }
+}
+
+fn duration(text: &str) -> Result<Duration> {
+    let parsed: SignedDuration = text.parse().context("such as 2s, 200ms or 10m")?;
+    Duration::try_from(parsed).context("must not be negative")
+}

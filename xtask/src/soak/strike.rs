@@ -1,0 +1,161 @@
+//! One kill or pause after the other: armed, taken by whoever comes by, and over when the session has recovered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use butlr_auth_testkit::{AuthorizationServer, Endpoint, Event, EventKind, Fault, Journal};
+use rustix::process::Signal;
+
+use super::child::Worker;
+use super::failpoint::{ARMED, resumed};
+use super::verdict::Strike;
+use super::wire::micros;
+use super::{Plan, Row};
+
+/// A stopped process sleeps for longer than a lease lasts without a beat, which is 6 seconds.
+const SLEEP: Duration = Duration::from_secs(8);
+
+/// How long after a strike the session has to recover before the next one comes all the same.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Arms the failpoints in turn.
+pub(super) struct Strikes {
+    tickets: PathBuf,
+    rows: Vec<Row>,
+    delay: Duration,
+    state: State,
+    /// Those that happened.
+    pub(super) done: Vec<Strike>,
+}
+
+/// All times are microseconds of the boot clock.
+enum State {
+    Idle,
+    Armed,
+    /// Somebody took the ticket; `worker` is dying or stopped.
+    Struck {
+        worker: usize,
+        over: bool,
+        /// How long the journal was when the holder was dead or awake again.
+        recovering_from: Option<usize>,
+    },
+}
+
+impl Strikes {
+    pub(super) fn new(plan: &Plan, tickets: &Path) -> Self {
+        Self {
+            tickets: tickets.to_owned(),
+            rows: plan.rows.clone(),
+            delay: plan.delay,
+            state: State::Idle,
+            done: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        !matches!(self.state, State::Struck { .. })
+    }
+
+    /// Takes back a ticket that nobody has taken.
+    pub(super) fn disarm(&mut self, server: &AuthorizationServer) {
+        if matches!(self.state, State::Armed) && fs::remove_file(self.tickets.join(ARMED)).is_ok() {
+            self.state = State::Idle;
+            server.clear_faults();
+        }
+    }
+
+    /// A worker has taken the ticket.
+    pub(super) fn struck(&mut self, worker: usize, strike: Strike) {
+        self.done.push(strike);
+        self.state = State::Struck { worker, over: false, recovering_from: None };
+    }
+
+    /// A worker is gone: as it was meant to, if this returns true.
+    pub(super) fn gone(&mut self, number: usize, journal: &Journal) -> bool {
+        match &mut self.state {
+            State::Struck { worker, over: over @ false, recovering_from } if *worker == number => {
+                *over = true;
+                *recovering_from = Some(journal.events().len());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn advance(
+        &mut self,
+        now: Duration,
+        arm: bool,
+        workers: &[Worker],
+        server: &AuthorizationServer,
+    ) -> Result<()> {
+        let last = self.done.last();
+        match &mut self.state {
+            State::Idle if arm => self.arm(server)?,
+            State::Idle | State::Armed => {}
+            State::Struck { worker, over: false, recovering_from } => {
+                let (Some(strike), Some(holder)) = (last, workers.get(*worker)) else { return Ok(()) };
+                if strike.in_flight && strike.row != Row::R1 && has_acted(&server.journal(), strike) {
+                    let signal = if strike.row == Row::R8 { Signal::STOP } else { Signal::KILL };
+                    holder.signal(signal);
+                }
+                if !strike.row.is_kill() && micros(now) >= strike.at + micros(SLEEP) {
+                    fs::write(self.tickets.join(resumed(holder.pid())), "")?;
+                    holder.signal(Signal::CONT);
+                    *recovering_from = Some(server.journal().events().len());
+                    if let State::Struck { over, .. } = &mut self.state {
+                        *over = true;
+                    }
+                }
+            }
+            State::Struck { over: true, recovering_from, .. } => {
+                let Some(strike) = last else { return Ok(()) };
+                let journal = server.journal();
+                let since = journal.events().get(recovering_from.unwrap_or_default()..).unwrap_or_default();
+                let given_up = micros(now) >= strike.at + micros(SLEEP + PATIENCE);
+                // A sleeper may still be about to send: the second step comes when it long has.
+                let steps = if strike.row.is_kill() { 1 } else { 2 };
+                let clean = since.iter().filter(|event| is_clean_step(event, strike)).count();
+                if given_up || clean >= steps {
+                    self.state = State::Idle;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The row that was hit least so far is next.
+    fn arm(&mut self, server: &AuthorizationServer) -> Result<()> {
+        let hits = |row: &Row| self.done.iter().filter(|strike| strike.row == *row).count();
+        let Some(row) = self.rows.iter().copied().min_by_key(hits) else { return Ok(()) };
+        let slow = Fault::delay(self.delay).on(Endpoint::Token).times(1);
+        server.clear_faults();
+        match row {
+            Row::R1 => server.inject(slow),
+            Row::R2 | Row::R8 => server.inject(slow.after_commit()),
+            _ => {}
+        }
+        // Written under another name first, so that nobody reads half of it.
+        let draft = self.tickets.join("draft");
+        fs::write(&draft, format!("{row:?}"))?;
+        fs::rename(draft, self.tickets.join(ARMED))?;
+        self.state = State::Armed;
+        Ok(())
+    }
+}
+
+/// The server has honoured the refresh token that was in flight.
+fn has_acted(journal: &Journal, strike: &Strike) -> bool {
+    journal
+        .events()
+        .iter()
+        .any(|event| event.kind == EventKind::Exchange && event.presented == strike.presented)
+}
+
+/// A renewal with a refresh token that the strike had nothing to do with.
+fn is_clean_step(event: &Event, strike: &Strike) -> bool {
+    event.outcome == "issued" && event.presented.is_some() && event.presented != strike.presented
+}
