@@ -47,12 +47,8 @@ impl Api {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
                 .mend("set `base_url` in the profile, or give --base-url")
         })?;
-        Ok(Self {
-            session: context.open(profile)?,
-            base_url,
-            login_command: profile.login_command(),
-            http: client(context.global.timeout)?,
-        })
+        let http = client(&base_url, context.global.timeout)?;
+        Ok(Self { session: context.open(profile)?, base_url, login_command: profile.login_command(), http })
     }
 
     /// Resolves a path below the base URL, or a URL of the same origin.
@@ -174,12 +170,15 @@ impl Answer {
     }
 }
 
-/// An HTTP client that follows no redirect: the token is for one origin.
-fn client(timeout: Duration) -> Result<reqwest::Client, Failure> {
-    reqwest::Client::builder()
+/// An HTTP client that follows no redirect: the token is for one origin. What is on this machine is asked directly,
+/// because a proxy would look for it on its own.
+fn client(base_url: &EndpointUrl, timeout: Duration) -> Result<reqwest::Client, Failure> {
+    let mut settings = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .timeout(timeout)
-        .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Failure::unexpected(format!("could not set up HTTP: {error}")))
+        .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")));
+    if base_url.as_url().scheme() == "http" {
+        settings = settings.no_proxy();
+    }
+    settings.build().map_err(|error| Failure::unexpected(format!("could not set up HTTP: {error}")))
 }

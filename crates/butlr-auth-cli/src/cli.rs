@@ -67,7 +67,7 @@ pub(crate) struct Global {
     pub(crate) verbose: u8,
 
     /// Colour what goes to stderr
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 
     /// Never prompt: fail and name the alternative
@@ -82,7 +82,7 @@ pub(crate) struct Global {
 /// When stderr is coloured.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless the environment says no
     Auto,
     /// Always
     Always,
@@ -103,6 +103,17 @@ pub(crate) enum Command {
     Inspect(command::inspect::Arguments),
     #[cfg(feature = "demo")]
     Demo(command::demo::Arguments),
+}
+
+impl Command {
+    /// Whether a signal is the way in which this command is meant to end.
+    pub(crate) fn ends_by_signal(&self) -> bool {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Demo(arguments) => arguments.stays_up(),
+            _ => false,
+        }
+    }
 }
 
 /// Answers arguments that are no command: with help on stdout, or with what is wrong on stderr.

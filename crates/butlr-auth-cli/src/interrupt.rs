@@ -2,19 +2,21 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cli::Command;
+use crate::command;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
 
 /// Runs a command to its end. The first interruption waits for what its sessions have under way, the second leaves.
-pub(crate) async fn finishing(
-    context: &Context,
-    command: impl Future<Output = Result<Exit, Failure>>,
-) -> Result<Exit, Failure> {
+pub(crate) async fn finishing(context: &Context, command: Command) -> Result<Exit, Failure> {
+    if command.ends_by_signal() {
+        return command::run(context, command).await;
+    }
     let mut signals = Signals::new()?;
     let ended = tokio::select! {
-        ended = command => ended,
+        ended = command::run(context, command) => ended,
         () = signals.next() => {
             terminal::restore_echo();
             Err(Failure::interrupted())

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Into::into))
         .and_then(|runtime| {
             let context = Context::new(cli.global, environment, output.clone())?;
-            let ended = runtime.block_on(interrupt::finishing(&context, command::run(&context, cli.command)));
+            let ended = runtime.block_on(interrupt::finishing(&context, cli.command));
             // A prompt may still wait for its line on a thread of its own: nobody waits for that.
             runtime.shutdown_background();
             ended

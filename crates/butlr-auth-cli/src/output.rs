@@ -83,6 +83,14 @@ impl Output {
         self.say("", Style::new(), text);
     }
 
+    /// Begins a line that the person ends.
+    pub(crate) fn question(&self, text: &str) {
+        let _whole = self.line.lock();
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to tell that stderr is closed.
+        let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+    }
+
     /// Tells why the command failed and what mends it.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json {

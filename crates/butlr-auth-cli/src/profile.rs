@@ -1,5 +1,6 @@
 //! Which identity a command acts as: the winner among flag, profile, environment and preset, and what it is made of.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use butlr_auth::core::BUTLR_BASE_URL;
@@ -40,6 +41,8 @@ pub(crate) struct Profile {
     pub(crate) base_url: Option<(EndpointUrl, &'static str)>,
     /// What would have been used if this had not won.
     pub(crate) hidden: Vec<String>,
+    /// The configuration that only the command line names, so that a command to repeat must name it, too.
+    pub(crate) named_config: Option<PathBuf>,
 }
 
 /// What chose a profile.
@@ -182,6 +185,7 @@ fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Pr
         redirect_uri: REDIRECT_URI.to_owned(),
         base_url: Some((base_url, said_by)),
         hidden: Vec::new(),
+        named_config: global.config.clone(),
     })
 }
 
@@ -205,11 +209,7 @@ fn of_config(
         Preset::Generic => generic(name, described),
     }
     .map_err(of_profile)?;
-    let grant = described.grant.unwrap_or(match described.preset {
-        Some(Preset::Butlr) if described.client_id.is_none() => GrantName::Password,
-        Some(Preset::Butlr) => GrantName::ClientCredentials,
-        _ => GrantName::AuthorizationCode,
-    });
+    let grant = described.grant.unwrap_or_else(|| usual_grant(described));
     let needs_client = described.preset != Some(Preset::Butlr) || grant != GrantName::Password;
     let client_id = match &described.client_id {
         Some(id) => ClientId::new(id.as_str()),
@@ -231,7 +231,7 @@ fn of_config(
     };
     Ok(Profile {
         name: name.to_owned(),
-        session: name.to_owned(),
+        session: session(name, &provider),
         source: Source::CommandLine,
         grant,
         provider: with_times(provider, described.assumed_lifetime, described.reuse_interval),
@@ -242,7 +242,24 @@ fn of_config(
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
         base_url,
         hidden: Vec::new(),
+        named_config: global.config.clone(),
     })
+}
+
+/// The name of a profile's session. A server on this machine comes and goes: each port has sessions of its own.
+fn session(name: &str, provider: &Provider) -> String {
+    // Nothing but this machine may be asked without TLS.
+    let here = provider.origin().and_then(|origin| origin.strip_prefix("http://").map(str::to_owned));
+    here.map_or_else(|| name.to_owned(), |host| format!("{name}@{host}"))
+}
+
+/// The grant of a profile that names none.
+fn usual_grant(described: &ProfileConfig) -> GrantName {
+    match described.preset {
+        Some(Preset::Butlr) if described.client_id.is_none() => GrantName::Password,
+        Some(Preset::Butlr) => GrantName::ClientCredentials,
+        _ => GrantName::AuthorizationCode,
+    }
 }
 
 fn with_times(mut provider: Provider, assumed: Option<Duration>, reuse: Option<Duration>) -> Provider {
@@ -343,9 +360,11 @@ fn with_common_endpoints(mut provider: Provider, described: &ProfileConfig) -> R
 impl Profile {
     /// The command that logs this profile in.
     pub(crate) fn login_command(&self) -> String {
+        let config = self.named_config.as_ref();
+        let config = config.map_or_else(String::new, |path| format!("--config {} ", path.display()));
         match self.source {
-            Source::EnvironmentClient | Source::BuiltIn => "butlr-auth login".to_owned(),
-            _ => format!("butlr-auth login {}", self.name),
+            Source::EnvironmentClient | Source::BuiltIn => format!("butlr-auth {config}login"),
+            _ => format!("butlr-auth {config}login {}", self.name),
         }
     }
 

@@ -115,17 +115,20 @@ async fn from_command(words: &[String]) -> Result<Zeroizing<String>, Failure> {
     let command = tokio::process::Command::new(program)
         .args(arguments)
         .stdin(Stdio::inherit())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
-        .output();
+        .spawn();
     let failed = |why: String| {
         Failure::configuration(format!("the command `{program}` that fetches the client secret {why}"))
             .mend("run it by hand to see what is wrong")
     };
-    let output = tokio::time::timeout(COMMAND_DEADLINE, command)
+    let not_run = |error: std::io::Error| failed(format!("could not be run: {error}"));
+    let ended = command.map_err(not_run)?.wait_with_output();
+    let output = tokio::time::timeout(COMMAND_DEADLINE, ended)
         .await
         .map_err(|_| failed(format!("did not end within {} s", COMMAND_DEADLINE.as_secs())))?
-        .map_err(|error| failed(format!("could not be run: {error}")))?;
+        .map_err(not_run)?;
     let printed = Zeroizing::new(output.stdout);
     if !output.status.success() {
         return Err(failed(format!("failed: {}", output.status)));

@@ -33,7 +33,7 @@ pub(crate) async fn secret(question: &str) -> Result<Zeroizing<String>, Failure>
 
 /// Asks for a line that may be seen.
 pub(crate) async fn line(output: &Output, question: &str) -> Result<String, Failure> {
-    output.ask(question);
+    output.question(question);
     Ok(std::mem::take(&mut *stdin_line().await?))
 }
 

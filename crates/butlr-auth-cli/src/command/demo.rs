@@ -8,7 +8,7 @@ mod tour;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -28,7 +28,8 @@ Nothing leaves this machine, and your own configuration and sessions are not tou
 /// Try everything against an embedded server, without a network
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-#[group(id = "mode", required = true, args = ["script", "serve"])]
+#[command(group = ArgGroup::new("mode").required(true).args(["script", "serve"]))]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Run the tour and exit with 0 or 1
     #[arg(long, conflicts_with = "serve")]
@@ -48,9 +49,9 @@ pub(crate) struct Arguments {
 
     /// What a refresh does to the refresh token
     #[arg(long, value_name = "HOW", default_value = "rotate", requires = "serve")]
-    rotate: Rotate,
+    rotate: RefreshTokens,
 
-    /// Answer the next token requests with this status, so many times
+    /// Answer the next token requests at each endpoint with this status, so many times
     #[arg(long, value_name = "STATUS:TIMES", value_parser = failing, requires = "serve")]
     fail: Option<(u16, u32)>,
 
@@ -65,13 +66,19 @@ pub(crate) struct Arguments {
 
 /// What a refresh does to the refresh token.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Rotate {
+enum RefreshTokens {
     /// Each is good once and the answer carries the next
     Rotate,
     /// The answer carries the same one again
     Same,
     /// The answer carries none; the old one stays good
     Omit,
+}
+
+impl Arguments {
+    pub(crate) fn stays_up(&self) -> bool {
+        self.serve
+    }
 }
 
 fn failing(text: &str) -> Result<(u16, u32), String> {

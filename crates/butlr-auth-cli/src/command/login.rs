@@ -81,6 +81,11 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("--scope has no effect on a session that asks again by itself")
             .mend("set `scopes` in the profile"));
     }
+    // Before anybody is asked for anything: can the session be kept at all? A damaged record is set aside by this.
+    match context.open(&profile)?.status().await {
+        Err(error) if error.kind() != ErrorKind::CorruptRecord => return Err(error.into()),
+        _ => {}
+    }
     let scope = arguments.scope.clone().unwrap_or_else(|| profile.scope.clone());
     let token = if arguments.with_token {
         import(context, &profile).await?
@@ -208,6 +213,9 @@ async fn authorize(
     grant: GrantName,
     scope: Scope,
 ) -> Result<Token, Failure> {
+    if terminal::is_present() {
+        ask_for(context, "the address that you end on", "give it on stdin, one line")?;
+    }
     let (provider, client_id, redirect_uri) = (&profile.provider, &profile.client_id, &profile.redirect_uri);
     let mut request = if grant == GrantName::Implicit {
         AuthorizationRequest::implicit(provider, client_id, redirect_uri, scope)?
@@ -219,13 +227,15 @@ async fn authorize(
     output.ask("Open this address, log in, and come back with the address of the page that you end on:");
     output.ask(request.url().as_str());
     let redirect = if terminal::is_present() {
-        if context.global.no_input {
-            ask_for(context, "the address that you end on", "give it on stdin, one line")?;
-        }
         Zeroizing::new(terminal::line(output, "Paste it here: ").await?)
     } else {
         terminal::stdin_line().await?
     };
+    if redirect.trim().is_empty() {
+        return Err(Failure::new(ErrorKind::LoginRequired, "no address came back").mend(
+            "run it again on a terminal, or give the address of the page that you end on as one line on stdin",
+        ));
+    }
     match request.accept(&redirect)? {
         AuthorizationResponse::Code(code) => Ok(session.login(&code).await?),
         AuthorizationResponse::Token(response) => Ok(session.login_with(response).await?),

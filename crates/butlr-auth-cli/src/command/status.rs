@@ -68,7 +68,9 @@ fn all(context: &Context) -> Result<Vec<Profile>, Failure> {
     let config = context.config()?;
     let mut profiles = Vec::new();
     for name in config.profiles.keys().filter(|name| **name != current.name) {
-        profiles.push(context.choose(Choice { named: Some(name), ..Choice::default() })?);
+        let profile = context.choose(Choice { named: Some(name), ..Choice::default() })?;
+        // What a profile hides matters for the one in use.
+        profiles.push(Profile { hidden: Vec::new(), ..profile });
     }
     profiles.insert(0, current);
     Ok(profiles)

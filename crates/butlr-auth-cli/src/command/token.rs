@@ -94,14 +94,11 @@ async fn obtain(context: &Context, profile: &Profile, arguments: &Arguments) -> 
         return stored(context, profile, min_ttl, session.status().await?);
     }
     if arguments.force_refresh {
-        let before = session.status().await?.token.map(|token| token.fingerprint());
-        let token = session.renew().await?;
-        if Some(token.fingerprint()) == before {
-            // The session has its reasons to go on with the old one; whoever forces a renewal wants another.
-            let why = "the token could not be renewed, although the old one still works";
-            return Err(Failure::new(ErrorKind::LoginRequired, why));
-        }
-        return Ok(token);
+        return Ok(session.renew().await?);
+    }
+    if !min_ttl.is_zero() {
+        // Loads the stored token, so that it is measured before it is handed out.
+        session.status().await?;
     }
     let token = session.token_outliving(min_ttl).await?;
     let remaining = token.remaining(context.clock.boot());

@@ -1,5 +1,5 @@
 use base64::Engine as _;
-use butlr_auth_testkit::{API_SCOPES, AuthorizationServer, Client};
+use butlr_auth_testkit::{API_SCOPES, AuthorizationServer, Client, Endpoint};
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -182,4 +182,27 @@ async fn every_scope_can_be_asked_for() {
             token(&server, server.client(), &[("grant_type", "client_credentials"), ("scope", scope)]).await;
         assert_eq!(claims(&reply.member("access_token"))["scope"], scope);
     }
+}
+
+#[tokio::test]
+async fn the_endpoints_are_also_where_auth0_has_them() {
+    let server = AuthorizationServer::start().await.unwrap();
+    let (client, user) = (server.client(), server.user());
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", client.id.as_str()),
+        ("client_secret", client.secret.as_str()),
+        ("username", user.username.as_str()),
+        ("password", user.password.as_str()),
+    ];
+    let refresh_token = post_form(&server, "/oauth/token", &form).await.member("refresh_token");
+    let form = [
+        ("token", refresh_token.as_str()),
+        ("client_id", client.id.as_str()),
+        ("client_secret", client.secret.as_str()),
+    ];
+    assert_eq!(post_form(&server, "/oauth/revoke", &form).await.status, 200);
+    let journal = server.journal();
+    assert_eq!((journal.requests(Endpoint::Token), journal.requests(Endpoint::Revoke)), (1, 1));
+    assert!(journal.events().iter().any(|event| event.outcome == "revoked"));
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Rotation};
 
-use super::{Arguments, Rotate, profiles};
+use super::{Arguments, RefreshTokens, profiles};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,12 +14,11 @@ const TOKEN_ENDPOINTS: [Endpoint; 4] =
     [Endpoint::Token, Endpoint::ButlrLogin, Endpoint::ButlrClientLogin, Endpoint::ButlrRefresh];
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    // The end that the caller asks for is no interruption: it is how this command ends.
     let mut signals = Signals::new()?;
     let mut builder = AuthorizationServer::builder().port(arguments.port).rotation(match arguments.rotate {
-        Rotate::Rotate => Rotation::Rotate,
-        Rotate::Same => Rotation::Same,
-        Rotate::Omit => Rotation::Omit,
+        RefreshTokens::Rotate => Rotation::Rotate,
+        RefreshTokens::Same => Rotation::Same,
+        RefreshTokens::Omit => Rotation::Omit,
     });
     if let Some(lifetime) = arguments.lifetime {
         builder = builder.access_token_lifetime(lifetime);

@@ -1,0 +1,77 @@
+use crate::world::World;
+
+#[tokio::test]
+async fn a_wrong_configuration_is_exit_3_with_the_line_and_the_mend() {
+    let world = World::new().await;
+    world.configure("[profile.me]\nprest = \"butlr\"\n");
+    world.run(&["-p", "me", "token"]).failed(3, "config.toml line 2: unknown field `prest`");
+    world.run(&["-p", "me", "token"]).failed(3, "mend: did you mean `preset`?");
+    world.configure("[profile.me]\nclient_secret = \"canary\"\n");
+    let ended = world.run(&["-p", "me", "-vv", "token"]).failed(3, "a secret does not belong here");
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    world.configure("[profile.me]\nclient_id = \"x\"\nclient_secret = { keyring = true }\n[profile.me.endpoints]\ntoken = \"https://as.example.com/token\"\n");
+    let ended = world.run(&["-p", "me", "login", "--user-password", "--secret-stdin"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    world.configure(
+        "[profile.me]\nclient_id = \"x\"\n[profile.me.endpoints]\ntoken = \"http://as.example.com/token\"\n",
+    );
+    world.run(&["-p", "me", "token"]).failed(3, "use https");
+}
+
+#[tokio::test]
+async fn a_keyring_secret_is_said_to_come_later() {
+    let world = World::new().await;
+    let base = world.server.base_url();
+    world.configure(&format!(
+        "[profile.k]\npreset = \"butlr\"\nbase_url = \"{base}\"\nclient_id = \"x\"\nclient_secret = {{ keyring = true }}\n"
+    ));
+    world.run(&["-p", "k", "token"]).failed(3, "it comes with a later one");
+}
+
+#[tokio::test]
+async fn a_named_configuration_must_exist_and_nobody_else_may_write_it() {
+    let world = World::new().await;
+    world.run(&["--config", "/nowhere/config.toml", "token"]).failed(3, "there is no configuration at");
+    let path = world.file("open.toml", "version = 1\n", 0o666);
+    world.run(&["--config", path.to_str().unwrap(), "token"]).failed(3, "chmod o-w");
+}
+
+#[tokio::test]
+async fn a_secret_file_that_others_can_read_is_refused_with_the_chmod() {
+    let world = World::new().await;
+    let secret = world.file("secret", &world.server.client().secret, 0o644);
+    world.run(&["-p", "robot", "token"]).failed(3, &format!("chmod 600 {}", secret.display()));
+    let mut variables = world.client().to_vec();
+    variables.pop();
+    variables.push(("BUTLR_CLIENT_SECRET_FILE", secret.to_str().unwrap()));
+    world.run_with(&["token"], &variables, "").failed(3, "chmod 600");
+    world.file("secret", &world.server.client().secret, 0o600);
+    world.run_with(&["token"], &variables, "").succeeded();
+}
+
+#[tokio::test]
+async fn sessions_are_private_and_where_they_were_asked_to_be() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new().await;
+    let state = world.home.path().join("elsewhere");
+    let variables = [("BUTLR_AUTH_STATE_DIR", state.to_str().unwrap())];
+    world.run_with(&["-p", "robot", "token"], &variables, "").succeeded();
+    let sessions = state.join("sessions");
+    assert_eq!(std::fs::metadata(&sessions).unwrap().permissions().mode() & 0o777, 0o700);
+    std::fs::set_permissions(&sessions, std::fs::Permissions::from_mode(0o755)).unwrap();
+    world.run_with(&["-p", "robot", "token"], &variables, "").failed(3, "chmod 700");
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_exit_2() {
+    let world = World::new().await;
+    world.run(&["frobnicate"]).failed(2, "unrecognized subcommand");
+    world.run(&["tokn"]).failed(2, "'token'");
+    world.run(&["--json", "tokn"]).failed(2, "\"kind\":\"usage\"");
+    world.run(&["token", "--min-ttl", "soon"]).failed(2, "30s, 5m or 1h 30m");
+    world.run(&["-p", "one", "login", "two"]).failed(2, "two profiles are named");
+    world
+        .run(&["-p", "robot", "api", "/x", "-H", "Authorization: Bearer x"])
+        .failed(2, "among the arguments");
+    world.run(&["-p", "robot", "api", "/x", "-f", "nothing"]).failed(2, "`name=value`");
+}

@@ -1,0 +1,11 @@
+//! The real binary against the embedded server: exit codes, streams, secrets, precedence.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod api;
+mod configuration;
+mod demo;
+mod help;
+mod login;
+mod secrets;
+mod token;
+mod world;

@@ -1,0 +1,187 @@
+//! A home of its own, a server of its own, and the binary as a person runs it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use butlr_auth_testkit::{AuthorizationServer, Builder};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) struct World {
+    pub(crate) server: AuthorizationServer,
+    pub(crate) home: TempDir,
+}
+
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(AuthorizationServer::builder()).await
+    }
+
+    /// A world around a server of this kind, with the profiles that the tests log in to.
+    pub(crate) async fn with(server: Builder) -> Self {
+        let server = server.start().await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let world = Self { server, home };
+        let (base, client) = (world.server.base_url(), world.server.client());
+        let public = &world.server.public_client().id;
+        world.file("secret", &client.secret, 0o600);
+        let id = &client.id;
+        world.configure(&format!(
+            r#"
+            version = 1
+            [profile.me]
+            preset = "butlr"
+            base_url = "{base}"
+            username = "ada@example.com"
+            [profile.robot]
+            preset = "butlr"
+            base_url = "{base}"
+            client_id = "{id}"
+            client_secret = {{ file = "secret" }}
+            [profile.json]
+            base_url = "{base}"
+            grant = "password"
+            username = "ada@example.com"
+            client_id = "{id}"
+            client_secret = {{ env = "THE_SECRET" }}
+            body = "json"
+            [profile.json.endpoints]
+            token = "{base}/token"
+            revocation = "{base}/revoke"
+            [profile.code]
+            base_url = "{base}"
+            issuer = "{base}"
+            client_id = "{public}"
+            scopes = ["openid", "read:rooms"]
+            [profile.code.endpoints]
+            token = "{base}/token"
+            authorization = "{base}/authorize"
+            "#
+        ));
+        world
+    }
+
+    pub(crate) fn configure(&self, text: &str) -> PathBuf {
+        self.file("config.toml", text, 0o600)
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_butlr-auth"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("BUTLR_AUTH_CONFIG", self.home.path().join("config.toml"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, &[], "")
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)], stdin: &str) -> Ended {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        end(command, stdin)
+    }
+
+    /// The environment of the server's sample client.
+    pub(crate) fn client(&self) -> [(&str, &str); 3] {
+        let client = self.server.client();
+        [
+            ("BUTLR_BASE_URL", self.server.base_url()),
+            ("BUTLR_CLIENT_ID", &client.id),
+            ("BUTLR_CLIENT_SECRET", &client.secret),
+        ]
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        &self.server.user().password
+    }
+
+    /// Logs a profile in by its password.
+    #[track_caller]
+    pub(crate) fn log_in(&self, profile: &str) {
+        let secret = [("THE_SECRET", self.server.client().secret.as_str())];
+        self.run_with(&["login", profile, "--secret-stdin"], &secret, self.password()).succeeded();
+    }
+
+    /// Runs a login that prints an address, and answers with what `visit` makes of it.
+    pub(crate) async fn log_in_by_page(
+        &self,
+        arguments: &[&str],
+        visit: impl AsyncFnOnce(&AuthorizationServer, &str) -> String,
+    ) -> Ended {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "no address was printed: {said}");
+            said.push_str(&line);
+            if line.starts_with("http") {
+                break line.trim().to_owned();
+            }
+        };
+        let answer = visit(&self.server, &address).await;
+        writeln!(child.stdin.take().unwrap(), "{answer}").unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Ended {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: said,
+        }
+    }
+}
+
+fn end(mut command: Command, stdin: &str) -> Ended {
+    let mut child = command.spawn().unwrap();
+    // A program that reads nothing may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self
+    }
+
+    /// Failed with this code, nothing on stdout, and this on stderr.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32, said: &str) -> Self {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{}", self.stderr);
+        assert!(self.stderr.contains(said), "`{said}` is not in: {}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
