@@ -172,6 +172,29 @@ async fn a_connection_is_used_again_and_a_dead_one_costs_no_request() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_read_on_a_kept_connection_is_not_sent_again() {
+    let answer = response("200 OK", "application/json", TOKEN);
+    for end in [Play::Reset(Vec::new()), Play::Close(Vec::new())] {
+        let capture = Capture::start(Play::First(answer.clone(), Box::new(end))).await;
+        let kept = endpoint(&capture.url("/token")).build().unwrap();
+        kept.exchange(&refresh()).await.unwrap();
+        let error = kept.exchange(&refresh()).await.unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (ErrorKind::Unreachable, Delivery::Unanswered));
+        assert_eq!((capture.requests().len(), capture.connections()), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_reset_at_once_is_no_answer() {
+    let capture = Capture::start(Play::Slam).await;
+    let error = exchange(&capture, Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+    // Whether the reset comes before the first byte leaves or after is the network's to say.
+    assert_ne!(error.delivery(), Delivery::Answered);
+    assert_eq!((capture.requests().len(), capture.connections()), (0, 1));
+}
+
+#[tokio::test]
 async fn endpoints_can_share_connections() {
     let capture = Capture::json(TOKEN).await;
     let one = endpoint(&capture.url("/token")).build().unwrap();

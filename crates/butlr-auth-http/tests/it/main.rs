@@ -8,10 +8,13 @@
 )]
 
 mod answers;
+mod authorization_request;
 mod capture;
 mod end_to_end;
+mod extremes;
 mod faults;
 mod header;
+mod logs;
 mod revocation;
 mod wire;
 
