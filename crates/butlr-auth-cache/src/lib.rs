@@ -23,7 +23,7 @@
 //! | [`MemoryStore`] | nothing: it ends with the process | this process | a mutex |
 //! | `FileStore` (Unix) | the death of process and machine | every process of this host | file locks that the kernel frees |
 //!
-//! A store of one's own is two calls: see [`TokenStore`].
+//! A store of one's own is two calls: see [`TokenStore`]. The feature `conformance` has the tests that it must pass.
 //!
 //! # What it is not
 //!
@@ -41,6 +41,8 @@
 //! A refresh token is sent only by a process that has won a compare-and-swap on its session's record, and a new one
 //! is durable before its access token is handed out.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod entry;
 mod event;
 mod id;

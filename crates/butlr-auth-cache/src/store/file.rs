@@ -1,24 +1,18 @@
-use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+mod directory;
+mod lock;
+mod temporary;
+
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth_core::{Error, ErrorKind};
+use zeroize::Zeroizing;
 
+use self::directory::Directory;
+use self::lock::Lock;
 use crate::{Durability, Entry, Guard, Hold, Id, Promises, Reach, SessionKey, Swap, TokenStore};
-
-mod directory;
-
-use directory::Directory;
-
-/// How long a compare-and-swap waits for another one on the same session.
-const LOCK_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How often it tries.
-const LOCK_POLL: Duration = Duration::from_millis(2);
 
 /// No entry is longer than 64 KiB; one byte more tells that a file is.
 const READ_LIMIT: u64 = 64 * 1024 + 1;
@@ -31,9 +25,16 @@ const READ_LIMIT: u64 = 64 * 1024 + 1;
 /// mixture. Two lock files that are never deleted stand beside each session: `.lock` around a write, `.lease` around
 /// an exchange. The kernel frees both when their holder dies.
 ///
-/// A file that cannot be read as a record is renamed to `….corrupt-TIME` and reported once; one of a newer format is
-/// left as it is and refused. File locks are advisory and may not reach across network file systems: use a database
-/// for several hosts.
+/// A file that cannot be read as a record is renamed to `….corrupt-TIME` (milliseconds since 1970) and reported
+/// once; one of a newer format is left as it is and refused. What a killed writer left behind is removed when the
+/// folder is opened next.
+///
+/// File locks are advisory and may not reach across network file systems: use a database for several hosts.
+///
+/// # Cancellation
+///
+/// A call is one blocking task of the runtime. Dropping its future does not stop it: a write that was begun is
+/// finished, a lock that was won is freed. Only the end of the runtime drops a task that has not started.
 #[derive(Clone, Debug)]
 pub struct FileStore(Arc<Directory>);
 
@@ -41,10 +42,12 @@ impl FileStore {
     /// Keeps sessions in `directory`, which is made if it is missing.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the folder belongs to somebody else or others may enter it,
-    /// [`ErrorKind::Storage`] if it cannot be made or opened.
+    /// [`ErrorKind::Configuration`] if the folder belongs to somebody else, others may enter it, it is a link, or its
+    /// path is too long; [`ErrorKind::Storage`] if it cannot be made or opened.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
-        Directory::open(directory.into()).map(|directory| Self(Arc::new(directory)))
+        let directory = Directory::open(directory.into())?;
+        temporary::sweep(&directory);
+        Ok(Self(Arc::new(directory)))
     }
 
     /// Keeps sessions in the user's own state folder: `$XDG_STATE_HOME/butlr-auth/sessions`, else
@@ -58,7 +61,9 @@ impl FileStore {
         let state = absolute("XDG_STATE_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
             .ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, "neither XDG_STATE_HOME nor HOME is an absolute path")
+                let message =
+                    "neither XDG_STATE_HOME nor HOME is an absolute path: set one, or name a folder";
+                Error::new(ErrorKind::Configuration, message)
             })?;
         Self::open(state.join("butlr-auth/sessions"))
     }
@@ -96,12 +101,12 @@ impl TokenStore for FileStore {
     ) -> Result<Swap, Error> {
         let (key, entry) = (key.clone(), entry.clone());
         self.blocking(move |directory| {
-            let name = key.digest();
-            let _lock = lock(directory, &format!("{name}.lock"))?;
-            if load(directory, &key)?.map(|stored| stored.write_id()) != expected {
+            let bytes = entry.to_bytes(&key)?;
+            let lock = Lock::wait(directory, &lock_name(&key))?;
+            if load_locked(directory, &key)?.map(|stored| stored.write_id()) != expected {
                 return Ok(Swap::Conflict);
             }
-            replace(directory, &format!("{name}.json"), &entry.to_bytes(&key)?)?;
+            temporary::replace(directory, &key.digest(), &bytes, &lock)?;
             Ok(Swap::Swapped)
         })
         .await
@@ -114,67 +119,49 @@ impl TokenStore for FileStore {
     async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
         let name = format!("{}.lease", key.digest());
         self.blocking(move |directory| {
-            Ok(match try_lock(directory, &name)? {
-                Some(file) => Hold::Held(Guard::new(file)),
-                None => Hold::Busy,
-            })
+            let lock = Lock::take(directory, &name)?;
+            Ok(lock.map_or(Hold::Busy, |lock| Hold::Held(Guard::new(lock))))
         })
         .await
     }
 }
 
+fn lock_name(key: &SessionKey) -> String {
+    format!("{}.lock", key.digest())
+}
+
+fn record_name(key: &SessionKey) -> String {
+    format!("{}.json", key.digest())
+}
+
+/// Reads without a lock: renaming shows the old file or the new one.
 fn load(directory: &Directory, key: &SessionKey) -> Result<Option<Entry>, Error> {
-    let name = format!("{}.json", key.digest());
-    let Some(file) = directory.open_file(&name)? else { return Ok(None) };
-    let mut bytes =
-        zeroize::Zeroizing::new(Vec::with_capacity(usize::try_from(READ_LIMIT).unwrap_or_default()));
-    file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(|error| directory.failed("read", &name, error))?;
-    match Entry::from_bytes(key, &bytes) {
-        Ok(entry) => Ok(Some(entry)),
-        Err(error) if error.kind() == ErrorKind::CorruptRecord => Err(directory.set_aside(&name, error)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes a whole file so that a crash leaves the old or the new one.
-fn replace(directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let temporary = format!(".{}.{}.tmp", name.split('.').next().unwrap_or_default(), Id::random());
-    let failed = |what, error: io::Error| {
-        directory.remove(&temporary);
-        directory.failed(what, name, error)
-    };
-    let mut file = directory.create_new(&temporary)?;
-    file.write_all(bytes).map_err(|error| failed("write", error))?;
-    file.sync_all().map_err(|error| failed("sync", error))?;
-    directory.rename(&temporary, name).map_err(|error| failed("replace", error))?;
-    directory.sync().map_err(|error| directory.failed("sync the folder of", name, error))
-}
-
-/// Waits for a lock, for as long as a write may take.
-fn lock(directory: &Directory, name: &str) -> Result<File, Error> {
-    let tries = LOCK_DEADLINE.as_millis() / LOCK_POLL.as_millis();
-    for _ in 0..tries {
-        if let Some(file) = try_lock(directory, name)? {
-            return Ok(file);
+    match read(directory, key) {
+        Err(corrupt) if corrupt.kind() == ErrorKind::CorruptRecord => {
+            // Only under the lock: otherwise the good file of a writer in between would be set aside.
+            let _lock = Lock::wait(directory, &lock_name(key)).map_err(|_| corrupt)?;
+            load_locked(directory, key)
         }
-        std::thread::sleep(LOCK_POLL);
-    }
-    Err(Error::new(ErrorKind::Busy, format!("another process keeps the lock {}", directory.shown(name))))
-}
-
-fn try_lock(directory: &Directory, name: &str) -> Result<Option<File>, Error> {
-    let file = directory.open_lock(name)?;
-    match file.try_lock() {
-        // Somebody may have replaced the file meanwhile: then this lock excludes nobody.
-        Ok(()) => Ok(directory.is_same(name, &file)?.then_some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(directory.failed("lock", name, error)),
+        read => read,
     }
 }
 
-/// Turns a descriptor into a file.
-fn into_file(descriptor: OwnedFd) -> File {
-    File::from(descriptor)
+fn load_locked(directory: &Directory, key: &SessionKey) -> Result<Option<Entry>, Error> {
+    read(directory, key).map_err(|error| match error.kind() {
+        ErrorKind::CorruptRecord => directory.set_aside(&record_name(key), &error),
+        _ => error,
+    })
+}
+
+fn read(directory: &Directory, key: &SessionKey) -> Result<Option<Entry>, Error> {
+    let name = record_name(key);
+    let Some(file) = directory.open_file(&name)? else { return Ok(None) };
+    // Room for all of it and its end at once: a buffer that grows leaves copies behind.
+    let length = file.metadata().map_err(|error| directory.failed("inspect", &name, error))?.len();
+    let room = usize::try_from(length.saturating_add(1).min(READ_LIMIT)).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(|error| directory.failed("read", &name, error))?;
+    Entry::from_bytes(key, &bytes).map(Some)
 }
 
 #[cfg(test)]

@@ -3,3 +3,9 @@
 
 mod server;
 mod session;
+#[cfg(feature = "conformance")]
+mod store;
+#[cfg(feature = "conformance")]
+mod store_broken;
+#[cfg(feature = "conformance")]
+mod store_plain;

@@ -73,7 +73,7 @@ async fn links_and_fifos_are_refused_without_being_followed_or_waited_for() {
     let target = fixture.folder.path().join("target");
     fs::write(&target, "untouched").unwrap();
     symlink(&target, fixture.path("json")).unwrap();
-    fixture.check_refused(ErrorKind::Storage, "could not open").await;
+    fixture.check_refused(ErrorKind::Configuration, "plain file").await;
     fs::remove_file(fixture.path("json")).unwrap();
 
     fixture.write().await;
