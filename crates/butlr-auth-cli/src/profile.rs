@@ -39,6 +39,8 @@ pub(crate) struct Profile {
     pub(crate) redirect_uri: String,
     /// Where the API is, and what said so.
     pub(crate) base_url: Option<(EndpointUrl, &'static str)>,
+    /// Whether it is configured, and so bound to its own host whatever the environment says.
+    pub(crate) ignores_base_url: bool,
     /// What would have been used if this had not won.
     pub(crate) hidden: Vec<String>,
     /// The configuration that only the command line names, so that a command to repeat must name it, too.
@@ -110,8 +112,7 @@ pub(crate) fn choose(
             None => source.as_str().to_owned(),
         })
         .collect();
-    let ignores_base_url = config.profiles.contains_key(&profile.name) && source != Source::EnvironmentClient;
-    if ignores_base_url && environment.is_set(environment::BASE_URL) {
+    if profile.ignores_base_url && environment.is_set(environment::BASE_URL) {
         profile.hidden.push("environment: BUTLR_BASE_URL".to_owned());
     }
     Ok(profile)
@@ -178,21 +179,21 @@ fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Pr
         source: Source::BuiltIn,
         grant: GrantName::Password,
         provider: Provider::butlr_at(&base_url),
-        client_id: no_client(),
+        client_id: ClientId::new(NO_CLIENT),
         secret: SecretPlace::Nowhere,
         username: None,
         scope: Scope::empty(),
         redirect_uri: REDIRECT_URI.to_owned(),
         base_url: Some((base_url, said_by)),
+        ignores_base_url: false,
         hidden: Vec::new(),
         named_config: global.config.clone(),
     })
 }
 
-/// Butlr's password grant knows no client.
-fn no_client() -> ClientId {
-    ClientId::new("")
-}
+/// What sessions of Butlr's password grant are filed under, which knows no client. A program that shares such a
+/// session names its endpoint's client so, too.
+const NO_CLIENT: &str = "butlr";
 
 fn of_config(
     name: &str,
@@ -216,7 +217,7 @@ fn of_config(
         None if needs_client => {
             return Err(of_profile(Failure::configuration("`client_id` is missing")));
         }
-        None => no_client(),
+        None => ClientId::new(NO_CLIENT),
     };
     let secret = match &described.client_secret {
         None => SecretPlace::Nowhere,
@@ -241,6 +242,7 @@ fn of_config(
         scope: Scope::from_tokens(&described.scopes).map_err(Failure::from).map_err(of_profile)?,
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
         base_url,
+        ignores_base_url: true,
         hidden: Vec::new(),
         named_config: global.config.clone(),
     })
@@ -366,6 +368,11 @@ impl Profile {
             Source::EnvironmentClient | Source::BuiltIn => format!("butlr-auth {config}login"),
             _ => format!("butlr-auth {config}login {}", self.name),
         }
+    }
+
+    /// The client that the server knows, if it knows one.
+    pub(crate) fn shown_client(&self) -> Option<&ClientId> {
+        Some(&self.client_id).filter(|id| id.as_str() != NO_CLIENT)
     }
 
     /// Whether the session asks again by itself, with the client's own secret.

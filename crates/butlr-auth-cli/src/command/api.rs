@@ -168,3 +168,6 @@ fn print(context: &Context, arguments: &Arguments, answer: &Answer) -> Result<()
     shown.extend_from_slice(&answer.body);
     context.output.result(&shown)
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,13 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("--scope has no effect on a session that asks again by itself")
             .mend("set `scopes` in the profile"));
     }
+    if profile.ignores_base_url && context.environment.is_set(environment::BASE_URL) {
+        context.output.warning(&format!(
+            "BUTLR_BASE_URL is not used: profile `{}` belongs to {}",
+            profile.name,
+            profile.provider.origin().unwrap_or_default()
+        ));
+    }
     // Before anybody is asked for anything: can the session be kept at all? A damaged record is set aside by this.
     match context.open(&profile)?.status().await {
         Err(error) if error.kind() != ErrorKind::CorruptRecord => return Err(error.into()),

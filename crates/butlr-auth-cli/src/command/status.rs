@@ -117,7 +117,7 @@ impl<'a> Report<'a> {
             "grant": profile.grant.as_str(),
             "server": profile.provider.origin(),
             "base_url": profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/')),
-            "client_id": Some(profile.client_id.as_str()).filter(|id| !id.is_empty()),
+            "client_id": profile.shown_client(),
             "client_secret": Some(profile.secret.shown()).filter(|_| !profile.secret.is_nowhere()),
             "username": profile.username,
             "subject": self.subject,
@@ -147,9 +147,7 @@ impl<'a> Report<'a> {
         if let Some((url, said_by)) = &profile.base_url {
             rows.push(("api", format!("{}  ({said_by})", url.as_str().trim_end_matches('/'))));
         }
-        if !profile.client_id.as_str().is_empty() {
-            rows.push(("client id", profile.client_id.to_string()));
-        }
+        rows.extend(profile.shown_client().map(|id| ("client id", id.to_string())));
         if !profile.secret.is_nowhere() {
             rows.push(("client secret", profile.secret.shown()));
         }

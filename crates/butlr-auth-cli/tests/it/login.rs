@@ -47,6 +47,15 @@ async fn another_users_password_is_not_taken_for_a_profile() {
 }
 
 #[tokio::test]
+async fn a_login_says_that_a_configured_profile_stays_with_its_host() {
+    let world = World::new().await;
+    let elsewhere = [("BUTLR_BASE_URL", "https://elsewhere.example")];
+    let ended = world.run_with(&["login", "me", "--secret-stdin"], &elsewhere, world.password()).succeeded();
+    let said = format!("BUTLR_BASE_URL is not used: profile `me` belongs to {}", world.server.base_url());
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_refused_and_changes_nothing() {
     let world = World::new().await;
     world.log_in("me");
@@ -150,4 +159,19 @@ async fn status_says_who_from_where_and_what_it_hides() {
     assert_eq!(all["profiles"].as_array().unwrap().len(), 5);
     world.run(&["-p", "code", "status", "--check"]).failed(4, "butlr-auth login code");
     world.run(&["-p", "me", "status", "--check"]).succeeded();
+}
+
+#[tokio::test]
+async fn a_program_goes_on_with_the_session_of_the_command_line() {
+    use butlr_auth::{FileStore, HttpTokenEndpoint, Provider, Session};
+    let world = World::new().await;
+    world.log_in("me");
+    let printed = world.run(&["-p", "me", "token"]).succeeded().stdout;
+    let base_url = world.server.base_url().parse().unwrap();
+    let endpoint =
+        HttpTokenEndpoint::builder(Provider::butlr_at(&base_url)).client_id("butlr").build().unwrap();
+    let store = FileStore::open(world.home.path().join(".local/state/butlr-auth/sessions")).unwrap();
+    let session =
+        Session::builder(endpoint).store(store).name(format!("me@{}", base_url.host())).open().unwrap();
+    assert_eq!(session.token().await.unwrap().access_token().expose(), printed.trim());
 }

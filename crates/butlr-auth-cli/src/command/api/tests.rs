@@ -1,0 +1,29 @@
+use serde_json::json;
+
+use super::fields::Fields;
+use super::{headers, variables_inside};
+
+#[test]
+fn fields_beside_the_query_are_its_variables() {
+    let raw = ["query=query($id: ID!) { room(id: $id) { id } }", "id=room_1"].map(str::to_owned);
+    let fields = Fields::parse(&raw, &["limit=5".to_owned()]).unwrap();
+    assert_eq!(
+        variables_inside(fields.into_object()),
+        json!({ "query": "query($id: ID!) { room(id: $id) { id } }", "variables": { "id": "room_1", "limit": 5 } })
+    );
+}
+
+#[test]
+fn a_query_alone_has_no_variables() {
+    let fields = Fields::parse(&["query={ sites { data { id } } }".to_owned()], &[]).unwrap();
+    assert_eq!(variables_inside(fields.into_object()), json!({ "query": "{ sites { data { id } } }" }));
+}
+
+#[test]
+fn headers_that_carry_secrets_are_refused() {
+    for line in ["Authorization: Bearer x", "cookie: a=b"] {
+        assert_eq!(headers(&[line.to_owned()]).unwrap_err().exit as u8, 2);
+    }
+    let kept = headers(&["Accept: text/csv".to_owned()]).unwrap();
+    assert_eq!(kept.get("accept").unwrap(), "text/csv");
+}
