@@ -16,6 +16,7 @@ mod faults;
 mod header;
 mod logs;
 mod revocation;
+mod tls;
 mod wire;
 
 fn runtime() -> tokio::runtime::Runtime {
