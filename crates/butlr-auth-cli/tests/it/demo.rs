@@ -61,3 +61,12 @@ async fn serve_prints_the_environment_to_use_and_ends_on_a_signal() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
+
+#[tokio::test]
+async fn serve_replaces_no_configuration_but_its_own() {
+    let world = World::new().await;
+    let before = std::fs::read_to_string(world.home.path().join("config.toml")).unwrap();
+    let path = world.home.path().join("config.toml");
+    world.run(&["demo", "--serve", "--config-out", path.to_str().unwrap()]).failed(3, "is there already");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), before);
+}

@@ -9,16 +9,27 @@ use butlr_auth_testkit::AuthorizationServer;
 
 use crate::failure::Failure;
 
+/// What tells a configuration of the demo, which may be replaced, from anybody else's.
+const MARK: &str = "# Written by `butlr-auth demo --serve`, for as long as it serves.\n";
+
 /// Writes the configuration, and the sample client's secret into a file beside it that only its owner may read.
 pub(super) fn write(server: &AuthorizationServer, path: &Path) -> Result<(), Failure> {
     let secret = path.with_extension("secret");
+    let ours = std::fs::read_to_string(path).is_ok_and(|text| text.starts_with(MARK));
+    if let Some(taken) = [path, &secret].into_iter().find(|file| !ours && file.exists()) {
+        return Err(Failure::configuration(format!(
+            "{} is there already, and not from a demo",
+            taken.display()
+        ))
+        .mend("name another file"));
+    }
     let name = secret.file_name().unwrap_or_default().to_string_lossy().into_owned();
     private(&secret, &server.client().secret)?;
     private(path, &configuration(server, &name))
 }
 
 /// Replaces a file by one that only its owner may read.
-pub(super) fn private(path: &Path, content: &str) -> Result<(), Failure> {
+fn private(path: &Path, content: &str) -> Result<(), Failure> {
     let written = || {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -31,7 +42,7 @@ pub(super) fn private(path: &Path, content: &str) -> Result<(), Failure> {
 }
 
 /// The profiles, for a secret in the file `secret` beside the configuration.
-pub(super) fn configuration(server: &AuthorizationServer, secret: &str) -> String {
+fn configuration(server: &AuthorizationServer, secret: &str) -> String {
     let base = server.base_url();
     let (client, public, user) = (&server.client().id, &server.public_client().id, &server.user().username);
     let secret = format!("client_secret = {{ file = \"{secret}\" }}");
@@ -85,7 +96,7 @@ pub(super) fn configuration(server: &AuthorizationServer, secret: &str) -> Strin
             vec![&token, &revocation],
         ),
     ];
-    let mut text = String::from("version = 1\ndefault_profile = \"client\"\n");
+    let mut text = format!("{MARK}version = 1\ndefault_profile = \"client\"\n");
     for (name, lines, endpoints) in all {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n[profile.{name}]\n{lines}\n");
