@@ -49,7 +49,7 @@
 //! # Security
 //!
 //! Secrets are redacted in `Debug`, wiped on drop and bound to the origin they were made for; see
-//! [`core`](butlr_auth_core) and [`cache`](butlr_auth_cache).
+//! [`core`] and [`cache`].
 
 pub use butlr_auth_cache as cache;
 pub use butlr_auth_core as core;
