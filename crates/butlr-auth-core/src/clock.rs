@@ -147,6 +147,7 @@ impl Clock for SystemClock {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::sync::LazyLock;
     use std::time::Duration;
 
     use rustix::time::{ClockId, clock_gettime};
@@ -161,12 +162,15 @@ mod linux {
     }
 
     /// The kernel's boot id and the time namespace, whose boot clock may be shifted. A system that hides both is
-    /// one boot per process.
+    /// one boot per process. Read once: neither changes while a process lives.
     pub(super) fn boot_id() -> Fingerprint {
-        let boot = std::fs::read("/proc/sys/kernel/random/boot_id")
-            .unwrap_or_else(|_| crate::random::bytes::<16>().to_vec());
-        let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
-        Fingerprint::of(&[&boot, namespace.as_os_str().as_encoded_bytes()].concat())
+        static BOOT_ID: LazyLock<Fingerprint> = LazyLock::new(|| {
+            let boot = std::fs::read("/proc/sys/kernel/random/boot_id");
+            let boot = boot.unwrap_or_else(|_| crate::random::bytes::<16>().to_vec());
+            let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+            Fingerprint::of(&[&boot, namespace.as_os_str().as_encoded_bytes()].concat())
+        });
+        *BOOT_ID
     }
 }
 
