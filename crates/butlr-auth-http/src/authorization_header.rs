@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use butlr_auth_core::{Clock, Error, ErrorKind, Fingerprint, Token, TokenSource};
+use butlr_auth_core::{Clock, Error, ErrorKind, Fingerprint, SystemClock, Token, TokenSource};
+use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -13,8 +14,8 @@ const COPIES: usize = 64;
 
 /// After this a copy is taken anew even if nothing has changed: 1 second.
 ///
-/// Whoever asks its source for a token shows that it is in use, and a session in use looks for logins and logouts of
-/// other processes.
+/// Whoever asks its source for a token shows that it is in use, and a session in use looks every 5 seconds for logins
+/// and logouts of other processes. A longer copy would let it look late.
 const LONGEST_COPY: Duration = Duration::from_secs(1);
 
 /// The `Authorization` header of a [`TokenSource`], ready to be sent: what a program asks for on every request.
@@ -24,16 +25,20 @@ const LONGEST_COPY: Duration = Duration::from_secs(1);
 /// [`get`](Self::get) costs one atomic load and one reading of the clock, allocates nothing and writes nothing that
 /// another thread reads.
 ///
-/// A thread keeps at most 64 copies, and each until another takes its place or the thread ends.
+/// A thread keeps at most 64 copies. One that is no longer good, such as that of a handle that is gone, is thrown
+/// away when the thread takes the next one.
+///
+/// The value's bytes are wiped when its last clone is dropped. What an HTTP client copies out of it into its buffers
+/// is not ours to wipe.
 ///
 /// # Examples
 /// ```
-/// use butlr_auth_core::{AccessToken, Scope, StaticToken, SystemClock, Token, Validity};
+/// use butlr_auth_core::{AccessToken, Scope, StaticToken, Token, Validity};
 /// use butlr_auth_http::AuthorizationHeader;
 ///
 /// # async fn example() -> Result<(), butlr_auth_core::Error> {
 /// let token = Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::FOREVER);
-/// let header = AuthorizationHeader::new(StaticToken::new(token), SystemClock::new());
+/// let header = AuthorizationHeader::new(StaticToken::new(token));
 /// let value = header.get().await?;
 /// assert_eq!(value, "Bearer mF_9.B5f-4.1JqM");
 /// assert!(value.is_sensitive());
@@ -60,9 +65,16 @@ thread_local! {
 }
 
 impl AuthorizationHeader {
-    /// Hands out the header of `source`. The `clock` must be the one that the source's tokens are dated by.
+    /// Hands out the header of `source`, whose tokens are dated by the system's clock.
     #[must_use]
-    pub fn new(source: impl TokenSource + 'static, clock: impl Clock + 'static) -> Self {
+    pub fn new(source: impl TokenSource + 'static) -> Self {
+        Self::with_clock(source, SystemClock::new())
+    }
+
+    /// Hands out the header of `source`, whose tokens are dated by `clock`.
+    #[must_use]
+    pub fn with_clock(source: impl TokenSource + 'static, clock: impl Clock + 'static) -> Self {
+        // No two handles have the same, so that a copy of one that is gone is nobody's.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { source: Arc::new(source), clock: Arc::new(clock), id: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
@@ -72,7 +84,7 @@ impl AuthorizationHeader {
     /// # Errors
     /// As [`TokenSource::token`].
     pub async fn get(&self) -> Result<HeaderValue, Error> {
-        match self.ready() {
+        match self.try_get() {
             Some(value) => Ok(value),
             None => self.take().await,
         }
@@ -80,11 +92,12 @@ impl AuthorizationHeader {
 
     /// Returns the header if this thread has a good copy. Never waits.
     #[must_use]
-    pub fn ready(&self) -> Option<HeaderValue> {
+    pub fn try_get(&self) -> Option<HeaderValue> {
         let version = self.source.version();
         let now = self.clock.boot();
-        self.with_copy(|copy| {
-            copy.as_ref()
+        self.with_place(|place| {
+            place
+                .as_ref()
                 .filter(|copy| copy.id == self.id && copy.version == version && now < copy.good_until)
                 .map(|copy| copy.value.clone())
         })
@@ -94,8 +107,8 @@ impl AuthorizationHeader {
     /// [`TokenSource::reject`].
     pub fn reject(&self, sent: &HeaderValue) {
         let Some(token) = sent.as_bytes().strip_prefix(b"Bearer ") else { return };
-        self.with_copy(|copy| {
-            copy.take_if(|copy| copy.id == self.id && copy.value == *sent);
+        self.with_place(|place| {
+            place.take_if(|copy| copy.id == self.id && copy.value == *sent);
         });
         self.source.reject(&Fingerprint::of(token));
     }
@@ -111,18 +124,29 @@ impl AuthorizationHeader {
         let version = self.source.version();
         let token = self.source.token().await?;
         let value = header_value(&token)?;
-        let good_until = token.validity().refresh_at.min(self.clock.boot().saturating_add(LONGEST_COPY));
-        // Cloned here, so that the one allocation of the first clone is not the fast path's.
+        let now = self.clock.boot();
+        let good_until = token.validity().refresh_at.min(now.saturating_add(LONGEST_COPY));
+        throw_away_until(now);
         let copy = Copy { id: self.id, version, good_until, value: value.clone() };
-        self.with_copy(|place| *place = Some(copy));
+        self.with_place(|place| *place = Some(copy));
         Ok(value)
     }
 
-    fn with_copy<R: Default>(&self, act: impl FnOnce(&mut Option<Copy>) -> R) -> R {
+    /// This handle's place among the copies of this thread.
+    fn with_place<R: Default>(&self, act: impl FnOnce(&mut Option<Copy>) -> R) -> R {
         let place = usize::try_from(self.id % COPIES as u64).unwrap_or_default();
         // A thread that is ending has no copies any more.
         OWN.try_with(|own| own.borrow_mut().get_mut(place).map(act)).ok().flatten().unwrap_or_default()
     }
+}
+
+/// Drops what this thread must not give out any more. A copy by another clock may go too early: it is taken anew.
+fn throw_away_until(now: Duration) {
+    let _ = OWN.try_with(|own| {
+        for place in own.borrow_mut().iter_mut() {
+            place.take_if(|copy| copy.good_until <= now);
+        }
+    });
 }
 
 impl fmt::Debug for AuthorizationHeader {
@@ -132,9 +156,17 @@ impl fmt::Debug for AuthorizationHeader {
 }
 
 fn header_value(token: &Token) -> Result<HeaderValue, Error> {
-    let text = Zeroizing::new(format!("{} {}", token.token_type().as_str(), token.access_token().expose()));
-    let mut value = HeaderValue::from_str(&text)
+    let (token_type, access_token) = (token.token_type().as_str(), token.access_token().expose());
+    // Of the right size at once: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(token_type.len() + 1 + access_token.len()));
+    for word in [token_type, " ", access_token] {
+        text.extend_from_slice(word.as_bytes());
+    }
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
         .map_err(|_| Error::new(ErrorKind::InvalidResponse, "the access token does not fit into a header"))?;
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ fn token(value: &str, refresh_at: Duration) -> Token {
 fn fixture() -> (Arc<Source>, CountingClock, AuthorizationHeader) {
     let clock = CountingClock::new();
     let source = Source::new(token("one", clock.boot() + Duration::from_millis(500)));
-    let header = AuthorizationHeader::new(Arc::clone(&source), clock.clone());
+    let header = AuthorizationHeader::with_clock(Arc::clone(&source), clock.clone());
     (source, clock, header)
 }
 
@@ -103,13 +103,13 @@ fn get(header: &AuthorizationHeader) -> Result<HeaderValue, Error> {
 #[test]
 fn a_ready_header_costs_one_load_one_clock_reading_and_no_allocation() {
     let (source, clock, header) = fixture();
-    assert!(header.ready().is_none());
+    assert!(header.try_get().is_none());
     assert_eq!(get(&header).unwrap(), "Bearer one");
     let runtime = runtime();
     let (read, versions) = (clock.read.load(Ordering::Relaxed), source.version_read.load(Ordering::Relaxed));
     let cost = allocation_counter::measure(|| {
         for _ in 0..500 {
-            assert!(header.ready().unwrap().is_sensitive());
+            assert!(header.try_get().unwrap().is_sensitive());
         }
     });
     assert_eq!(cost.count_total, 0);
@@ -126,7 +126,7 @@ fn a_new_version_is_seen_at_once() {
     let (source, clock, header) = fixture();
     get(&header).unwrap();
     source.publish(Ok(token("two", clock.boot() + Duration::from_secs(60))));
-    assert!(header.ready().is_none());
+    assert!(header.try_get().is_none());
     assert_eq!(get(&header).unwrap(), "Bearer two");
     assert_eq!(source.asked(), 2);
 }
@@ -136,10 +136,10 @@ fn from_its_refresh_on_a_token_comes_from_the_source() {
     let (source, clock, header) = fixture();
     get(&header).unwrap();
     clock.time.advance(Duration::from_millis(499));
-    assert!(header.ready().is_some());
+    assert!(header.try_get().is_some());
     clock.time.advance(Duration::from_millis(1));
     for asked in 2..5 {
-        assert!(header.ready().is_none());
+        assert!(header.try_get().is_none());
         assert_eq!(get(&header).unwrap(), "Bearer one");
         assert_eq!(source.asked(), asked);
     }
@@ -149,7 +149,7 @@ fn from_its_refresh_on_a_token_comes_from_the_source() {
 fn a_token_in_use_is_asked_for_once_a_second() {
     let clock = CountingClock::new();
     let source = Source::new(token("one", Duration::MAX / 2));
-    let header = AuthorizationHeader::new(Arc::clone(&source), clock.clone());
+    let header = AuthorizationHeader::with_clock(Arc::clone(&source), clock.clone());
     for _ in 0..10 {
         for _ in 0..10 {
             get(&header).unwrap();
@@ -166,9 +166,9 @@ fn each_thread_has_its_own_copy() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                assert!(header.ready().is_none());
+                assert!(header.try_get().is_none());
                 get(&header).unwrap();
-                assert_eq!(header.ready().unwrap(), "Bearer one");
+                assert_eq!(header.try_get().unwrap(), "Bearer one");
             });
         }
     });
@@ -179,8 +179,8 @@ fn each_thread_has_its_own_copy() {
 fn clones_share_a_copy_and_other_handles_do_not() {
     let (source, clock, header) = fixture();
     get(&header).unwrap();
-    assert_eq!(header.clone().ready().unwrap(), "Bearer one");
-    assert!(AuthorizationHeader::new(source, clock).ready().is_none());
+    assert_eq!(header.clone().try_get().unwrap(), "Bearer one");
+    assert!(AuthorizationHeader::with_clock(source, clock).try_get().is_none());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn many_handles_on_one_thread_never_see_each_others_token() {
     let handles: Vec<_> = (0..300)
         .map(|number| {
             let source = Source::new(token(&format!("token-{number}"), Duration::MAX / 2));
-            AuthorizationHeader::new(source, clock.clone())
+            AuthorizationHeader::with_clock(source, clock.clone())
         })
         .collect();
     for _ in 0..3 {
@@ -204,7 +204,7 @@ fn a_rejected_header_is_not_given_out_again_without_asking() {
     let (source, _clock, header) = fixture();
     let sent = get(&header).unwrap();
     header.reject(&sent);
-    assert!(header.ready().is_none());
+    assert!(header.try_get().is_none());
     assert_eq!(*source.rejected.lock().unwrap(), [AccessToken::new("one").unwrap().fingerprint()]);
 }
 
@@ -215,7 +215,7 @@ fn a_late_rejection_leaves_the_new_header() {
     source.publish(Ok(token("two", clock.boot() + Duration::from_secs(60))));
     get(&header).unwrap();
     header.reject(&old);
-    assert_eq!(header.ready().unwrap(), "Bearer two");
+    assert_eq!(header.try_get().unwrap(), "Bearer two");
 }
 
 #[test]
