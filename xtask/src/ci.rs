@@ -100,7 +100,7 @@ impl Step {
             Self::Clippy => clippy(workspace),
             Self::Test => test(workspace, options),
             #[cfg(unix)]
-            Self::Soak => soak::small(),
+            Self::Soak => soak::small(workspace),
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
             Self::Tidy => tidy::run(workspace),

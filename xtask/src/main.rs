@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Ci(options) => ci::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         #[cfg(unix)]
-        Command::Soak(options) => soak::run(options),
+        Command::Soak(options) => soak::run(&workspace, options),
         #[cfg(unix)]
         Command::SoakWorker => soak::run_worker(),
         Command::Test(options) => ci::test(&workspace, options),

@@ -7,6 +7,7 @@
 //! renewals, and the death of a holder while another process waits.
 
 mod child;
+mod cli;
 mod conductor;
 mod drill;
 mod failpoint;
@@ -22,6 +23,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+use crate::workspace::Workspace;
 
 pub(crate) use worker::run as run_worker;
 
@@ -66,6 +69,9 @@ pub(crate) struct Options {
     /// Kills the holder this many times while another process waits, and measures how long it does, instead
     #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full", "logout_rounds"])]
     takeover_rounds: Option<u32>,
+    /// Plays this many rounds of twenty parallel `butlr-auth token` on an expired session, instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full", "logout_rounds", "takeover_rounds"])]
+    cli_rounds: Option<u32>,
     /// Prints the verdict as JSON
     #[arg(long)]
     json: bool,
@@ -124,12 +130,15 @@ impl Row {
     }
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(rounds) = options.logout_rounds {
         return drill::logout(rounds, options.json);
     }
     if let Some(rounds) = options.takeover_rounds {
         return drill::takeover(rounds, options.json);
+    }
+    if let Some(rounds) = options.cli_rounds {
+        return cli::run(workspace, rounds, options.json);
     }
     let outcome = conductor::run(&options.plan()?)?;
     report::print(&outcome, options.json)?;
@@ -139,8 +148,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// What continuous integration runs: eight processes of fifty tasks for ten seconds, and twenty logouts.
-pub(crate) fn small() -> Result<()> {
+/// What continuous integration runs: eight processes of fifty tasks for ten seconds, twenty logouts, and five rounds
+/// of the command line.
+pub(crate) fn small(workspace: &Workspace) -> Result<()> {
     let plan = Plan {
         store: Store::File,
         processes: 8,
@@ -157,7 +167,8 @@ pub(crate) fn small() -> Result<()> {
     if !outcome.verdict.ok {
         bail!("the journal of this run shows what must not happen: {}", outcome.keep()?.display());
     }
-    drill::logout(20, false)
+    drill::logout(20, false)?;
+    cli::run(workspace, 5, false)
 }
 
 impl Options {
@@ -184,7 +195,7 @@ impl Options {
             processes,
             tasks: self.tasks.unwrap_or(if self.full { 1000 } else { 50 }),
             lifetime: self.lifetime,
-            duration: self.duration.unwrap_or(Duration::from_secs(if self.full { 600 } else { 60 })),
+            duration: self.duration.unwrap_or_else(|| Duration::from_secs(if self.full { 600 } else { 60 })),
             rows,
             lease: self.lease,
             grace: self.grace,

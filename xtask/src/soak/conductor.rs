@@ -207,7 +207,7 @@ impl Conductor {
             Message::Line(_, Line::Token { access_token, refresh_at, expires_at }) => {
                 seen.tokens.insert(access_token, Seen { refresh_at, expires_at });
             }
-            Message::Line(_, Line::Late { .. }) => seen.late += 1,
+            Message::Line(_, Line::Late { access_token }) => *seen.late.entry(access_token).or_default() += 1,
             Message::Line(worker, Line::Struck { row, presented, in_flight, at }) => {
                 self.strikes.struck(worker, Strike { row, presented, in_flight, at });
             }

@@ -25,7 +25,7 @@ fn table(outcome: &Outcome) -> String {
         row("forks", verdict.forks),
         row(
             "youngest renewed",
-            verdict.youngest_renewed_ms.map_or("none".to_owned(), |age| format!("{age} ms")),
+            verdict.youngest_renewed_ms.map_or_else(|| "none".to_owned(), |age| format!("{age} ms")),
         ),
         row("gets", format!("{}, {:.0} a second", verdict.gets, verdict.gets as f64 / took.as_secs_f64())),
         row(
@@ -48,8 +48,9 @@ fn table(outcome: &Outcome) -> String {
         lines.push(row("killed or stopped at", list(&rows)));
         let mut logins: BTreeMap<String, u64> = BTreeMap::new();
         for login in &verdict.logins {
-            *logins.entry(login.window.map_or("no row".to_owned(), |row| format!("{row:?}"))).or_default() +=
-                1;
+            *logins
+                .entry(login.window.map_or_else(|| "no row".to_owned(), |row| format!("{row:?}")))
+                .or_default() += 1;
         }
         lines.push(row("logins after", if logins.is_empty() { "none".to_owned() } else { list(&logins) }));
     }

@@ -71,11 +71,12 @@ pub(super) enum Line {
     Struck { row: Row, presented: Option<String>, in_flight: bool, at: u64 },
     /// A caller was told to log in.
     LoginRequired,
-    /// The API refused a token as expired, and the call had taken longer than the token had left when it began.
+    /// A call to the API that may rightly be refused: it begins in its token's last moments, or took longer than the
+    /// token had left.
     Late { access_token: String },
     /// What became of a [`Command`].
     Did { token: Option<String>, error: Option<String>, at: u64 },
-    /// The last line.
+    /// What was counted since the last such line.
     Tally(Tally),
 }
 
@@ -95,6 +96,8 @@ pub(super) struct Tally {
     pub(super) longest_wait: u64,
     /// Tokens that had expired when they were asked for.
     pub(super) expired: u64,
+    /// Tokens that were handed out at once although the time to wait for a new one had come.
+    pub(super) stale: u64,
     /// Failed gets by their kind.
     pub(super) errors: BTreeMap<String, u64>,
     /// Events of the session by their name.
@@ -110,6 +113,7 @@ impl Tally {
         self.longest_needless_wait = self.longest_needless_wait.max(other.longest_needless_wait);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.expired += other.expired;
+        self.stale += other.stale;
         for (mine, theirs) in [(&mut self.errors, &other.errors), (&mut self.events, &other.events)] {
             for (name, count) in theirs {
                 *mine.entry(name.clone()).or_default() += count;

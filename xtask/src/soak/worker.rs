@@ -59,7 +59,7 @@ async fn work(settings: &Settings, mut commands: mpsc::UnboundedReceiver<Command
         Part::Soak { tasks } => {
             soak(&session, tasks, settings, &witness, commands).await?;
             session.shutdown().await;
-            say(&Line::Tally(witness.tally().clone()));
+            witness.report();
         }
     }
     Ok(())
@@ -97,9 +97,12 @@ async fn soak(
     // One timer for all tasks: it wakes a tenth of them every ten milliseconds.
     let mut ticker = tokio::time::interval(Duration::from_secs(1) / 100);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut reporter = tokio::time::interval(Duration::from_secs(1));
+    reporter.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for phase in phases.iter().cycle() {
         tokio::select! {
             _ = ticker.tick() => phase.send_modify(|tick| *tick += 1),
+            _ = reporter.tick() => witness.report(),
             ended = commands.recv() => if ended.is_none() { break },
         }
     }
@@ -128,9 +131,19 @@ async fn call(session: Session, witness: Arc<Witness>, api: Api, mut stop: watch
             _ = stop.changed() => return,
         }
         let Ok((token, got)) = witness.get(&session, last.as_ref()).await else { continue };
+        last = Some(token.clone());
+        // A renewal that failed hands out a token in its last moments, and says so. Whether it still reaches the
+        // API in time is nobody's promise. Said before the call: this process may be about to be killed.
+        let remaining = token.remaining(got);
+        let risky = got >= token.validity().mandatory_at;
+        if risky {
+            say(&Line::Late { access_token: name(&token) });
+        }
         let refused = api.refuses(&token).await;
-        witness.called(&token, refused, token.remaining(got), clock.boot() - got);
-        last = Some(token);
+        witness.called(refused);
+        if !risky && refused == Some(true) && clock.boot() - got >= remaining {
+            say(&Line::Late { access_token: name(&token) });
+        }
     }
 }
 
@@ -206,6 +219,12 @@ impl Witness {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells the conductor what was counted since the last time: a worker may not live to tell it at the end.
+    fn report(&self) {
+        let tally = std::mem::take(&mut *self.tally());
+        say(&Line::Tally(tally));
+    }
+
     fn happened(&self, event: Event) {
         *self.tally().events.entry(event.as_str().to_owned()).or_default() += 1;
     }
@@ -229,8 +248,10 @@ impl Witness {
         };
         self.tally().gets += 1;
         let token = result.inspect_err(|error| self.failed(error))?;
-        if got == began && token.remaining(began).is_zero() {
-            self.tally().expired += 1;
+        if got == began {
+            let mut tally = self.tally();
+            tally.expired += u64::from(token.remaining(began).is_zero());
+            tally.stale += u64::from(began >= token.validity().mandatory_at);
         }
         if last.is_none_or(|last| last.fingerprint() != token.fingerprint()) {
             self.saw(&token);
@@ -276,16 +297,9 @@ impl Witness {
         }
     }
 
-    /// A call that takes longer than its token lives is refused, and the session is not to blame.
-    fn called(&self, token: &Token, refused: Option<bool>, remaining: Duration, took: Duration) {
+    fn called(&self, refused: Option<bool>) {
         let mut tally = self.tally();
         tally.calls += u64::from(refused.is_some());
-        if refused == Some(true) {
-            tally.refused += 1;
-            drop(tally);
-            if !remaining.is_zero() && took >= remaining {
-                say(&Line::Late { access_token: name(token) });
-            }
-        }
+        tally.refused += u64::from(refused == Some(true));
     }
 }

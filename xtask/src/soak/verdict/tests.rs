@@ -1,1 +1,278 @@
+use std::time::Duration;
 
+use butlr_auth_testkit::{Event, EventKind};
+
+use super::{Observations, Seen, Strike, Verdict};
+use crate::soak::Row;
+
+const SECOND: u64 = 1_000_000;
+
+/// A run on tokens of two seconds, in which the n-th renewal is sent at n seconds plus half of one, presents
+/// `refresh-n` and brings `refresh-(n+1)` and `access-(n+1)`.
+fn clean(renewals: u64) -> Observations {
+    let mut observations = Observations {
+        lifetime: 2 * SECOND,
+        elapsed: (renewals + 1) * 3 / 2 * SECOND,
+        logins: vec![0],
+        ..Observations::default()
+    };
+    observations.tally.gets = 1;
+    log_in(&mut observations, 1);
+    for number in 1..=renewals {
+        renew(&mut observations, &refresh(number), number + 1, number * 3 / 2 * SECOND);
+    }
+    observations
+}
+
+fn refresh(number: u64) -> String {
+    format!("refresh-{number}")
+}
+
+fn issued(number: u64) -> Event {
+    let mut event = Event::default();
+    event.kind = EventKind::Exchange;
+    event.outcome = "issued".to_owned();
+    event.family = Some(1);
+    event.issued = Some(refresh(number));
+    event.access_token = Some(format!("access-{number}"));
+    event.lifetime = Some(2000);
+    event
+}
+
+fn log_in(observations: &mut Observations, number: u64) {
+    let mut event = issued(number);
+    event.grant_type = Some("password".to_owned());
+    observations.events.push(event);
+}
+
+fn renew(observations: &mut Observations, presented: &str, number: u64, at: u64) {
+    observations.sent.push((presented.to_owned(), at));
+    observations
+        .tokens
+        .insert(format!("access-{number}"), Seen { refresh_at: at + SECOND, expires_at: at + 2 * SECOND });
+    let mut event = issued(number);
+    event.grant_type = Some("refresh_token".to_owned());
+    event.presented = Some(presented.to_owned());
+    observations.events.push(event);
+}
+
+fn refuse(observations: &mut Observations, presented: &str) {
+    let mut event = issued(0);
+    event.grant_type = Some("refresh_token".to_owned());
+    event.outcome = "invalid_grant".to_owned();
+    event.presented = Some(presented.to_owned());
+    event.reuse = true;
+    (event.issued, event.access_token) = (None, None);
+    observations.events.push(event);
+}
+
+fn api_refuses(observations: &mut Observations, outcome: &str) {
+    let mut event = Event::default();
+    event.kind = EventKind::ApiRefusal;
+    event.outcome = outcome.to_owned();
+    event.access_token = Some("access-5".to_owned());
+    observations.events.push(event);
+}
+
+fn strike(row: Row, presented: &str, in_flight: bool) -> Strike {
+    Strike { row, presented: Some(presented.to_owned()), in_flight, at: 0 }
+}
+
+/// A strike at `refresh-3` after which the server takes the successor's replay for theft, and a person logs in.
+fn lost(row: Row, in_flight: bool) -> Observations {
+    let mut observations = clean(3);
+    observations.strikes.push(strike(row, "refresh-3", in_flight));
+    refuse(&mut observations, "refresh-3");
+    observations.tally.errors.insert("LoginRequired".to_owned(), 7);
+    log_in(&mut observations, 9);
+    observations.logins.push(1);
+    observations
+}
+
+#[track_caller]
+fn check_holds(observations: &Observations) -> Verdict {
+    let verdict = observations.judge();
+    assert_eq!(verdict.violations, Vec::<String>::new());
+    assert!(verdict.ok);
+    verdict
+}
+
+#[track_caller]
+fn check_violates(observations: &Observations, what: &str) {
+    let verdict = observations.judge();
+    assert!(!verdict.ok);
+    let found = verdict.violations.iter().any(|violation| violation.starts_with(what));
+    assert!(found, "{what} is not among {:?}", verdict.violations);
+}
+
+#[test]
+fn run_without_a_fault_holds() {
+    let verdict = check_holds(&clean(5));
+    assert_eq!((verdict.exchanges, verdict.invalid_grant, verdict.reuse, verdict.forks), (6, 0, 0, 0));
+}
+
+#[test]
+fn refresh_token_with_two_children_is_a_fork() {
+    let mut observations = clean(5);
+    renew(&mut observations, "refresh-2", 20, 9 * SECOND);
+    check_violates(&observations, "I1");
+    check_violates(&observations, "I4");
+}
+
+#[test]
+fn fork_of_a_sleeper_counts_only_when_both_children_are_presented() {
+    let mut observations = clean(5);
+    observations.grace = Duration::from_secs(30);
+    observations.strikes.push(strike(Row::R7, "refresh-2", false));
+    renew(&mut observations, "refresh-2", 20, 9 * SECOND);
+    check_holds(&observations);
+    renew(&mut observations, "refresh-20", 21, 10 * SECOND);
+    check_violates(&observations, "I1");
+}
+
+#[test]
+fn refusal_without_a_strike_is_a_violation() {
+    let mut observations = clean(3);
+    refuse(&mut observations, "refresh-3");
+    check_violates(&observations, "I2");
+}
+
+#[test]
+fn more_exchanges_than_time_required_are_a_violation() {
+    let mut observations = clean(5);
+    observations.elapsed = SECOND;
+    check_violates(&observations, "I3: exchanges beyond");
+}
+
+#[test]
+fn exchange_sent_before_its_time_is_a_violation() {
+    let mut observations = clean(5);
+    observations.sent.push(("refresh-3".to_owned(), 3 * SECOND));
+    check_violates(&observations, "I3: exchanges sent before");
+}
+
+#[test]
+fn refresh_at_outside_the_policy_is_a_violation() {
+    let mut observations = clean(5);
+    observations.tokens.insert("access-9".to_owned(), Seen { refresh_at: SECOND, expires_at: 3 * SECOND });
+    check_violates(&observations, "I3: tokens whose");
+}
+
+#[test]
+fn needless_wait_is_a_violation() {
+    let mut observations = clean(5);
+    observations.tally.needless_waits = 1;
+    check_violates(&observations, "I9");
+}
+
+#[test]
+fn expired_token_is_a_violation_unless_the_call_outlived_it() {
+    let mut observations = clean(5);
+    api_refuses(&mut observations, "expired");
+    check_violates(&observations, "I11: expired");
+    observations.late.insert("access-4".to_owned(), 1);
+    check_violates(&observations, "I11: expired");
+    observations.late.insert("access-5".to_owned(), 1);
+    check_holds(&observations);
+    observations.tally.expired = 1;
+    check_violates(&observations, "I11: expired");
+}
+
+#[test]
+fn token_in_its_margin_is_a_violation_unless_an_event_says_so() {
+    let mut observations = clean(5);
+    observations.tally.stale = 1;
+    check_violates(&observations, "I11: tokens in their margin");
+    observations.tally.events.insert("stale_served".to_owned(), 1);
+    check_holds(&observations);
+}
+
+#[test]
+fn wrong_token_is_a_violation() {
+    let mut observations = clean(5);
+    api_refuses(&mut observations, "revoked");
+    check_violates(&observations, "I11: wrong");
+}
+
+#[test]
+fn unreadable_record_is_a_violation() {
+    let mut observations = clean(5);
+    observations.unreadable = 1;
+    check_violates(&observations, "I14: records");
+    let mut observations = clean(5);
+    observations.tally.errors.insert("CorruptRecord".to_owned(), 1);
+    check_violates(&observations, "I14: callers");
+}
+
+#[test]
+fn login_without_a_strike_is_a_violation() {
+    let mut observations = clean(5);
+    log_in(&mut observations, 9);
+    observations.logins.push(0);
+    check_violates(&observations, "logins that no row");
+}
+
+#[test]
+fn login_that_nobody_reports_is_a_violation() {
+    let mut observations = clean(5);
+    log_in(&mut observations, 9);
+    check_violates(&observations, "logins that the journal");
+}
+
+#[test]
+fn failed_get_without_a_fault_is_a_violation() {
+    let mut observations = clean(5);
+    observations.tally.errors.insert("Busy".to_owned(), 1);
+    check_violates(&observations, "failed gets");
+}
+
+#[test]
+fn run_without_a_get_is_a_violation() {
+    let mut observations = clean(5);
+    observations.tally.gets = 0;
+    check_violates(&observations, "runs in which nobody");
+}
+
+#[test]
+fn strict_server_explains_a_login_after_a_lost_answer_and_after_no_other_kill() {
+    for row in [Row::R2, Row::R3, Row::R4] {
+        assert_eq!(check_holds(&lost(row, false)).logins.len(), 1);
+    }
+    for row in [Row::R0, Row::R1, Row::R5, Row::R6] {
+        check_violates(&lost(row, false), "logins that no row");
+        check_violates(&lost(row, false), "I2");
+    }
+}
+
+#[test]
+fn request_that_the_server_honoured_after_its_sender_died_was_a_lost_answer() {
+    assert_eq!(check_holds(&lost(Row::R1, true)).kills.first().map(|hit| hit.row), Some(Row::R2));
+}
+
+#[test]
+fn sleeper_that_had_not_sent_costs_a_login_only_where_somebody_can_take_over() {
+    check_violates(&lost(Row::R7, false), "logins that no row");
+    check_holds(&Observations { lease: true, ..lost(Row::R7, false) });
+    check_holds(&lost(Row::R8, true));
+}
+
+#[test]
+fn forgiving_server_explains_no_login() {
+    let observations = Observations { grace: Duration::from_secs(30), ..lost(Row::R2, false) };
+    check_violates(&observations, "logins that no row");
+    check_violates(&observations, "callers that were told to log in");
+}
+
+#[test]
+fn refresh_token_caught_in_a_strike_may_be_presented_again_but_not_for_ever() {
+    let mut observations = clean(5);
+    observations.grace = Duration::from_secs(30);
+    observations.strikes.push(strike(Row::R2, "refresh-5", true));
+    for _ in 0..3 {
+        renew(&mut observations, "refresh-5", 6, 9 * SECOND);
+    }
+    observations.elapsed = 20 * SECOND;
+    check_holds(&observations);
+    renew(&mut observations, "refresh-5", 6, 9 * SECOND);
+    check_violates(&observations, "I4");
+}
