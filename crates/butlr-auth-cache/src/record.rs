@@ -64,10 +64,12 @@ impl Record {
     }
 
     pub(crate) fn encode(&self, write_id: Id) -> Result<Entry, Error> {
-        // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut json = Zeroizing::new(Vec::with_capacity(64 * 1024));
-        serde_json::to_writer(&mut *json, self)
-            .map_err(|_| Error::new(ErrorKind::Storage, "a session record could not be encoded as JSON"))?;
+        let unfit = |_| Error::new(ErrorKind::Storage, "a session record could not be encoded as JSON");
+        // Room for exactly all of it: a buffer that grows leaves copies behind, and a large one takes long to wipe.
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, self).map_err(unfit)?;
+        let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+        serde_json::to_writer(&mut *json, self).map_err(unfit)?;
         let text = str::from_utf8(&json)
             .map_err(|_| Error::new(ErrorKind::Storage, "a session record could not be encoded as text"))?;
         Ok(Entry::new(write_id, text))
@@ -77,6 +79,20 @@ impl Record {
         // The parser's own message may quote what it read.
         serde_json::from_str(entry.record())
             .map_err(|_| Error::new(ErrorKind::CorruptRecord, "a session record has members of another kind"))
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

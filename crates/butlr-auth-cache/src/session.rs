@@ -128,6 +128,13 @@ impl Session {
         if let Some(token) = self.0.ready(now, min_ttl) {
             return Ok(token);
         }
+        if !min_ttl.is_zero() && self.0.current.load().is_none() {
+            // What is stored has to be measured too. If it cannot be read, the renewal will say so.
+            let _ = self.0.look().await;
+            if let Some(token) = self.0.ready(now, min_ttl) {
+                return Ok(token);
+            }
+        }
         let short = self.0.current.load_full().filter(|current| current.token.remaining(now) < min_ttl);
         self.0.wait(short.map(|current| current.token.fingerprint())).await
     }

@@ -35,6 +35,8 @@ impl Session {
     pub async fn login(&self, grant: &Grant) -> Result<Token, Error> {
         let (shared, grant) = (Arc::clone(&self.0), grant.clone());
         self.owned(async move {
+            // A store that cannot be read, or a session of another server, shows before the grant is spent.
+            shared.read_for_change().await?;
             let sent_at = shared.clock.now();
             let response = shared.endpoint.exchange(&grant).await?;
             shared.establish(response, sent_at, grant.scope().clone()).await

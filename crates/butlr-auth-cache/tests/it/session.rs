@@ -327,6 +327,17 @@ async fn a_forced_renewal_brings_another_token() {
 }
 
 #[tokio::test]
+async fn a_stored_token_is_measured_by_who_needs_a_longer_one() {
+    let fixture = Fixture::new(Server::new(LIFETIME));
+    fixture.logged_in().await;
+    fixture.clock.advance(Duration::from_secs(500));
+    let fresh_process = fixture.user();
+    assert_eq!(text(&fresh_process.token_outliving(Duration::from_secs(400)).await.unwrap()), "access-1");
+    let fresh_process = fixture.user();
+    assert_eq!(text(&fresh_process.token_outliving(Duration::from_secs(600)).await.unwrap()), "access-2");
+}
+
+#[tokio::test]
 async fn a_token_without_a_lifetime_is_used_once_and_causes_no_storm() {
     let fixture = Fixture::new(Server::new(Duration::ZERO));
     let session = fixture.client();
