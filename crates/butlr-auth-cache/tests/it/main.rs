@@ -7,5 +7,7 @@ mod session;
 mod store;
 #[cfg(feature = "conformance")]
 mod store_broken;
+mod store_faults;
+mod store_file;
 #[cfg(feature = "conformance")]
 mod store_plain;

@@ -1,0 +1,39 @@
+//! A test that needs another process starts its own binary again, and finds itself there as the child.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const VARIABLE: &str = "BUTLR_AUTH_STORE_CHILD";
+
+/// The folder to work in, if this process is such a child.
+pub(super) fn place() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE).map(PathBuf::from)
+}
+
+/// The child of `test`, started by the words in front of it: none, or those of a shell or a tracer.
+pub(super) fn command<'a>(before: impl IntoIterator<Item = &'a str>, test: &str, place: &Path) -> Command {
+    command_of(&std::env::current_exe().unwrap(), before, test, place)
+}
+
+/// The same of a copy of this binary.
+pub(super) fn command_of<'a>(
+    binary: &Path,
+    before: impl IntoIterator<Item = &'a str>,
+    test: &str,
+    place: &Path,
+) -> Command {
+    let mut words: Vec<&OsStr> = before.into_iter().map(OsStr::new).collect();
+    words.push(binary.as_os_str());
+    words.extend([test, "--exact", "--nocapture", "--test-threads=1"].map(OsStr::new));
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env(VARIABLE, place);
+    command
+}
+
+#[track_caller]
+pub(super) fn check_success(output: &Output) {
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{}\n{said}\n{complained}", output.status);
+}
