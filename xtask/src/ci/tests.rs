@@ -12,6 +12,7 @@ fn all_steps_run_when_none_is_named() {
     assert!(!wanted(&[Step::Deps], Step::Fmt));
 }
 
+#[cfg(unix)]
 #[test]
 fn step_names_are_the_words_of_the_command_line() {
     let names: Vec<String> = Step::value_variants().iter().map(|step| step.name()).collect();

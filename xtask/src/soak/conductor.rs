@@ -202,7 +202,7 @@ impl Conductor {
     fn hear(&mut self, message: Message) -> Result<()> {
         let seen = &mut self.observations;
         match message {
-            Message::Line(_, Line::Ready | Line::Ended { .. } | Line::Did { .. }) => {}
+            Message::Line(_, Line::Ready | Line::Did { .. }) => {}
             Message::Line(_, Line::Sent { presented, at }) => seen.sent.push((presented, at)),
             Message::Line(_, Line::Token { access_token, refresh_at, expires_at }) => {
                 seen.tokens.insert(access_token, Seen { refresh_at, expires_at });

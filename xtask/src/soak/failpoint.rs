@@ -179,11 +179,10 @@ impl<E: TokenEndpoint> TokenEndpoint for Endpoint<E> {
         }
         if response.is_ok() {
             points.die_at(Row::R3, Some(&presented));
-            points.enter(Stage::Received { presented: presented.clone() });
+            points.enter(Stage::Received { presented });
         } else {
             points.enter(Stage::Failed);
         }
-        say(&Line::Ended { presented });
         response
     }
 

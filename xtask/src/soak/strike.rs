@@ -30,7 +30,7 @@ pub(super) struct Strikes {
     pub(super) done: Vec<Strike>,
 }
 
-/// All times are microseconds of the boot clock.
+/// How far the strike under way has come.
 enum State {
     Idle,
     Armed,

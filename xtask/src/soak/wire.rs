@@ -63,8 +63,6 @@ pub(super) enum Line {
     Ready,
     /// It is about to send a refresh token.
     Sent { presented: String, at: u64 },
-    /// That exchange has ended, well or not.
-    Ended { presented: String },
     /// It has been handed an access token that it had not seen before.
     Token { access_token: String, refresh_at: u64, expires_at: u64 },
     /// It took the ticket and is about to die or stop here.

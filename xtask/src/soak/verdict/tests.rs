@@ -7,8 +7,8 @@ use crate::soak::Row;
 
 const SECOND: u64 = 1_000_000;
 
-/// A run on tokens of two seconds, in which the n-th renewal is sent at n seconds plus half of one, presents
-/// `refresh-n` and brings `refresh-(n+1)` and `access-(n+1)`.
+/// A run on tokens of two seconds, with a renewal every second and a half: the n-th one presents `refresh-n` and
+/// brings `refresh-(n+1)` and `access-(n+1)`.
 fn clean(renewals: u64) -> Observations {
     let mut observations = Observations {
         lifetime: 2 * SECOND,
