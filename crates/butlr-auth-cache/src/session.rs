@@ -18,6 +18,7 @@ use crate::{Event, Id, Party, RefreshPolicy, SessionKey, TokenStore};
 
 mod builder;
 mod current;
+mod failure;
 mod flight;
 mod login;
 mod status;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Moment, Token, Validity};
+use butlr_auth_core::{Error, ErrorKind, Moment, Token, TokenResponse, Validity};
 
 use super::{Renewal, Shared};
 use crate::protocol::{Epoch, Issued, State};
@@ -67,6 +67,23 @@ impl Current {
 }
 
 impl Shared {
+    /// Describes an issued token by when it was asked for and how long it lives.
+    pub(super) fn issued(&self, response: &TokenResponse, sent_at: Moment) -> Issued {
+        let lifetime = response.lifetime(self.endpoint.identity().assumed_lifetime);
+        let windows = self.policy.windows(lifetime);
+        Issued {
+            fingerprint: response.access_token.fingerprint(),
+            // RFC 6749 §5.1: an answer without a scope granted what was asked for.
+            scope: response.scope.clone().unwrap_or_else(|| self.scope.clone()),
+            obtained_at: sent_at,
+            lifetime,
+            refresh_after: windows.refresh_after,
+            mandatory_after: windows.mandatory_after,
+            generation: 0,
+            rejected: false,
+        }
+    }
+
     /// Reads what the store holds: `None` if there is no record.
     pub(super) async fn read(&self) -> Result<Option<(Entry, Record)>, Error> {
         let Some(entry) = self.store.load(&self.key).await? else { return Ok(None) };

@@ -2,16 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use butlr_auth_core::{
-    AccessToken, Delivery, Error, ErrorCode, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken,
-    Revocation, TokenResponse,
-};
+use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
 use tokio::sync::watch;
 
-use super::Shared;
+use super::{Shared, failure};
 use crate::protocol::{
-    Action, Answer, Attempt, Failure, FailureClass, Input, Issued, Ledger, LoginReason, Outcome, Pause,
-    Received, Terms,
+    Action, Answer, Attempt, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms,
 };
 use crate::record::{Record, Subject};
 use crate::{Guard, Hold, Id, Swap, id};
@@ -281,7 +277,7 @@ impl Flight {
                 Answer::Granted(received)
             }
             Err(error) => {
-                let answer = classify(&error, self.shared.token_key);
+                let answer = failure::classify(&error, self.shared.token_key);
                 self.error = Some(error);
                 answer
             }
@@ -396,99 +392,6 @@ impl Flight {
             state.not_before = *until;
         }
         state.failure = failure;
-    }
-}
-
-impl Shared {
-    /// Describes an issued token by when it was asked for and how long it lives.
-    pub(super) fn issued(&self, response: &TokenResponse, sent_at: Moment) -> Issued {
-        let lifetime = response.lifetime(self.endpoint.identity().assumed_lifetime);
-        let windows = self.policy.windows(lifetime);
-        Issued {
-            fingerprint: response.access_token.fingerprint(),
-            // RFC 6749 §5.1: an answer without a scope granted what was asked for.
-            scope: response.scope.clone().unwrap_or_else(|| self.scope.clone()),
-            obtained_at: sent_at,
-            lifetime,
-            refresh_after: windows.refresh_after,
-            mandatory_after: windows.mandatory_after,
-            generation: 0,
-            rejected: false,
-        }
-    }
-
-    /// Revokes what is given, the refresh token first (RFC 7009 §2.1: it usually ends the access token too).
-    pub(super) async fn revoke(
-        &self,
-        refresh: Option<&RefreshToken>,
-        access: Option<&AccessToken>,
-    ) -> Result<(), Error> {
-        let mut result = Ok(());
-        if let Some(token) = refresh {
-            result = self.endpoint.revoke(Revocation::RefreshToken(token)).await;
-        }
-        if let Some(token) = access {
-            let second = self.endpoint.revoke(Revocation::AccessToken(token)).await;
-            result = result.and(second);
-        }
-        result
-    }
-
-    pub(super) fn login_required(&self, why: LoginReason) -> Error {
-        let session = &self.key.name;
-        let what = match why {
-            LoginReason::NeverLoggedIn => "nobody has logged in",
-            LoginReason::LoggedOut => "it was logged out",
-            LoginReason::NoRefreshToken => "its token has ended and cannot be renewed",
-            LoginReason::RefreshTokenRefused => "the server refused its refresh token",
-            LoginReason::IdentityChanged => "a renewal brought another person's identity",
-        };
-        Error::new(ErrorKind::LoginRequired, format!("session `{session}` needs a login: {what}"))
-    }
-
-    /// Another process's failure, told as our own.
-    fn shared_failure(&self, failure: Failure) -> Error {
-        let kind = match failure.class {
-            FailureClass::Unreachable => ErrorKind::Unreachable,
-            FailureClass::TimedOut => ErrorKind::TimedOut,
-            FailureClass::Throttled => ErrorKind::Throttled,
-            FailureClass::ServerFailed => ErrorKind::ServerFailed,
-            FailureClass::Refused => ErrorKind::Refused,
-            FailureClass::InvalidResponse => ErrorKind::InvalidResponse,
-            FailureClass::Configuration => ErrorKind::Configuration,
-        };
-        let remaining = failure.remaining(self.clock.now());
-        let message = format!(
-            "renewing session `{}` failed a moment ago; the next attempt is due in {} s",
-            self.key.name,
-            remaining.as_secs().max(1)
-        );
-        Error::new(kind, message).with_retry_after(Some(remaining))
-    }
-}
-
-/// Sorts a failed exchange by what it means for the refresh token that was sent.
-fn classify(error: &Error, key: crate::key::TokenKey) -> Answer {
-    let class = match error.kind() {
-        ErrorKind::Unreachable => FailureClass::Unreachable,
-        ErrorKind::TimedOut => FailureClass::TimedOut,
-        ErrorKind::Throttled => FailureClass::Throttled,
-        ErrorKind::ServerFailed => FailureClass::ServerFailed,
-        ErrorKind::InvalidResponse => FailureClass::InvalidResponse,
-        ErrorKind::Configuration | ErrorKind::Unsupported => FailureClass::Configuration,
-        _ => FailureClass::Refused,
-    };
-    let code = error.error_response().map(|response| &response.error);
-    match error.delivery() {
-        Delivery::NotSent => Answer::NotSent { class },
-        Delivery::Answered if code == Some(&ErrorCode::INVALID_GRANT) => Answer::InvalidGrant,
-        Delivery::Answered => Answer::Failed {
-            class,
-            settles: error.status().is_some_and(|status| (400..500).contains(&status)),
-            concerns: (code == Some(&ErrorCode::INVALID_SCOPE)).then_some(key),
-            retry_after: error.retry_after(),
-        },
-        _ => Answer::Unanswered { class },
     }
 }
 

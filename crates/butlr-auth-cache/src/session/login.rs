@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Grant, Moment, Token, TokenResponse};
+use butlr_auth_core::{
+    AccessToken, Error, ErrorKind, Grant, Moment, RefreshToken, Revocation, Scope, Token, TokenResponse,
+};
 use tokio::sync::oneshot;
 
 use super::{Session, Shared, flight::only};
@@ -100,7 +102,7 @@ impl Shared {
         self: &Arc<Self>,
         response: TokenResponse,
         sent_at: Moment,
-        asked: butlr_auth_core::Scope,
+        asked: Scope,
     ) -> Result<Token, Error> {
         let mut first_seen: Option<Option<Epoch>> = None;
         for _ in 0..TRIES {
@@ -138,7 +140,7 @@ impl Shared {
         &self,
         response: &TokenResponse,
         sent_at: Moment,
-        asked: &butlr_auth_core::Scope,
+        asked: &Scope,
         before: Option<&Ledger>,
     ) -> Record {
         let counter = before.map_or(0, |ledger| ledger.epoch.counter) + 1;
@@ -226,6 +228,23 @@ impl Shared {
         drop(state);
         self.forget();
         self.publish_made(record);
+    }
+
+    /// Revokes what is given, the refresh token first (RFC 7009 §2.1: it usually ends the access token too).
+    pub(super) async fn revoke(
+        &self,
+        refresh: Option<&RefreshToken>,
+        access: Option<&AccessToken>,
+    ) -> Result<(), Error> {
+        let mut result = Ok(());
+        if let Some(token) = refresh {
+            result = self.endpoint.revoke(Revocation::RefreshToken(token)).await;
+        }
+        if let Some(token) = access {
+            let second = self.endpoint.revoke(Revocation::AccessToken(token)).await;
+            result = result.and(second);
+        }
+        result
     }
 
     async fn give_back(&self, response: &TokenResponse, error: Error) -> Error {
