@@ -1,15 +1,17 @@
 //! RFC 7009.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use butlr_auth_core::{
-    AccessToken, ClientSecret, Delivery, Dialect, Error, ErrorKind, Provider, RefreshToken, Revocation,
-    TokenEndpoint,
+    AccessToken, ClientAuthenticationMethod, ClientSecret, Delivery, Dialect, Error, ErrorKind, Provider,
+    RefreshToken, Revocation, TokenEndpoint,
 };
 use butlr_auth_http::HttpTokenEndpoint;
 
 use crate::capture::{Capture, Play, response};
 
-fn endpoint(capture: &Capture) -> HttpTokenEndpoint {
-    let provider = Provider::new("example", capture.url("/token").parse().unwrap(), Dialect::json())
+fn endpoint(capture: &Capture, dialect: Dialect) -> HttpTokenEndpoint {
+    let provider = Provider::new("example", capture.url("/token").parse().unwrap(), dialect)
         .with_revocation_endpoint(capture.url("/revoke").parse().unwrap());
     let secret = ClientSecret::new("canary-secret").unwrap();
     HttpTokenEndpoint::builder(provider).client_secret("cli", secret).build().unwrap()
@@ -17,7 +19,7 @@ fn endpoint(capture: &Capture) -> HttpTokenEndpoint {
 
 async fn revoke(capture: &Capture) -> Result<(), Error> {
     let token = RefreshToken::new("canary-token").unwrap();
-    let result = endpoint(capture).revoke(Revocation::RefreshToken(&token)).await;
+    let result = endpoint(capture, Dialect::form()).revoke(Revocation::RefreshToken(&token)).await;
     assert!(!format!("{result:?}").contains("canary"), "{result:?}");
     result
 }
@@ -40,23 +42,35 @@ async fn status_200_is_success_whatever_the_body() {
 
 #[tokio::test]
 async fn the_token_goes_in_a_form_with_the_clients_authentication() {
-    let capture = Capture::json("").await;
-    revoke(&capture).await.unwrap();
-    let request = capture.only_request();
-    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/revoke"));
-    assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
-    assert_eq!(
-        request.body,
-        "token=canary-token&token_type_hint=refresh_token&client_id=cli&client_secret=canary-secret"
-    );
+    for method in ClientAuthenticationMethod::ALL {
+        for dialect in [Dialect::form(), Dialect::json()] {
+            let capture = Capture::json("").await;
+            let dialect = dialect.with_client_authentication(method);
+            let token = RefreshToken::new("8xLOx &Bt%3d").unwrap();
+            endpoint(&capture, dialect).revoke(Revocation::RefreshToken(&token)).await.unwrap();
+            let sent = capture.only_request();
+            let mut shown = format!("{} {}", sent.method, sent.target);
+            for name in ["accept", "authorization", "content-type"] {
+                shown += &sent.header(name).map(|value| format!("\n{name}: {value}")).unwrap_or_default();
+            }
+            shown += &format!("\n\n{}", sent.body);
+            let shown = shown
+                .replace(&STANDARD.encode("cli:canary-secret"), "[base64(cli:[client_secret])]")
+                .replace("=canary-secret", "=[client_secret]")
+                .replace("=8xLOx+%26Bt%253d&", "=[refresh_token]&");
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(format!("revocation-{}", method.as_str()), shown);
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn an_access_token_is_named_as_one() {
     let capture = Capture::json("").await;
     let token = AccessToken::new("at").unwrap();
-    endpoint(&capture).revoke(Revocation::AccessToken(&token)).await.unwrap();
-    assert!(capture.only_request().body.starts_with("token=at&token_type_hint=access_token&"));
+    endpoint(&capture, Dialect::form()).revoke(Revocation::AccessToken(&token)).await.unwrap();
+    assert_eq!(capture.only_request().body, "token=at&token_type_hint=access_token");
 }
 
 #[tokio::test]
