@@ -182,3 +182,8 @@ impl fmt::Debug for Broken {
 }
 
 impl std::error::Error for Broken {}
+
+/// Compiles and runs the guide's code with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/add-a-store.md")]
+struct Guide;

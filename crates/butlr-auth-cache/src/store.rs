@@ -18,25 +18,80 @@ pub use memory::MemoryStore;
 /// Where sessions are kept. Two calls are a whole backend: everything else of the refresh protocol (lease,
 /// heartbeat, intent, commit, rejection, logout) is a compare-and-swap on one small entry.
 ///
-/// Promises of an implementation:
-/// - `compare_and_swap` is atomic: of any number of callers that expect the same version, one succeeds.
+/// # What an implementation promises
+///
+/// - `compare_and_swap` is atomic: of any number of callers that expect the same version, one succeeds. A conflict
+///   changes nothing.
 /// - A [`Swap::Swapped`] is as durable as [`promises`](Self::promises) says, and the next `load`, by anybody
-///   within its reach, sees it or a later one.
-/// - A failure may mean "done, and the acknowledgement got lost". The caller loads again and compares write ids.
-/// - A failed write leaves the old entry readable. Nothing is ever deleted.
-/// - Every call ends by a deadline of the store's own.
+///   within its reach, sees it or a later one. A cache in front of a database breaks this.
+/// - A failure may mean "done, and the acknowledgement got lost". The caller loads again and compares write ids, so
+///   the id that the caller drew is stored, never one of the store's own.
+/// - A failed write, or one whose future was dropped, leaves the old entry or the new one. Nothing is ever deleted,
+///   and nothing expires: a refresh token lives longer than the access token beside it.
+/// - Bytes come back as they were stored. A column type that parses JSON changes white space, numbers and repeated
+///   members, and refuses NUL: use one for bytes.
+/// - Every call ends by a deadline of the store's own, and blocks no thread of the runtime for longer than a lookup
+///   in memory: what blocks goes to `spawn_blocking`.
+/// - Entries hold secrets. They reach no log, no `Debug` and no error.
+///
+/// # How to write one
+///
+/// Keep [`Entry::to_bytes`] under [`SessionKey::digest`], beside the write id in a column of its own if the backend
+/// compares there, and give [`Entry::from_bytes`] what is found: it checks the key, the format and a checksum, and
+/// refuses more than 64 KiB. Then run the suite of the feature `conformance`, which names whatever is not kept.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use async_trait::async_trait;
+/// use butlr_auth_cache::{Durability, Entry, Id, Promises, Reach, SessionKey, Swap, TokenStore};
+/// use butlr_auth_core::Error;
+///
+/// #[derive(Debug, Default)]
+/// struct Table(Mutex<HashMap<String, Entry>>);
+///
+/// #[async_trait]
+/// impl TokenStore for Table {
+///     async fn load(&self, key: &SessionKey) -> Result<Option<Entry>, Error> {
+///         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key.digest()).cloned())
+///     }
+///
+///     async fn compare_and_swap(
+///         &self,
+///         key: &SessionKey,
+///         expected: Option<Id>,
+///         entry: &Entry,
+///     ) -> Result<Swap, Error> {
+///         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         if table.get(&key.digest()).map(Entry::write_id) != expected {
+///             return Ok(Swap::Conflict);
+///         }
+///         table.insert(key.digest(), entry.clone());
+///         Ok(Swap::Swapped)
+///     }
+///
+///     fn promises(&self) -> Promises {
+///         Promises::new(Durability::Process, Reach::Process)
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait TokenStore: fmt::Debug + Send + Sync {
-    /// Loads the entry of a session; `None` if there never was one.
+    /// Loads the entry of a session; `None` if there never was one. A session takes `None` for "logged out", so
+    /// whatever is merely unreachable is an error.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`](butlr_auth_core::ErrorKind::Storage) if it cannot be read,
+    /// [`ErrorKind::Busy`](butlr_auth_core::ErrorKind::Busy) if somebody else kept it for too long,
+    /// [`ErrorKind::Unsupported`](butlr_auth_core::ErrorKind::Unsupported) if a newer version wrote it, which stays,
     /// [`ErrorKind::CorruptRecord`](butlr_auth_core::ErrorKind::CorruptRecord) if it is not an entry, and
     /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if it is not safe to read, such as
     /// a file that others may write to.
     async fn load(&self, key: &SessionKey) -> Result<Option<Entry>, Error>;
 
-    /// Replaces the entry whose write id is `expected` (`None`: there must be none) by `entry`.
+    /// Replaces the entry whose write id is `expected` (`None`: there must be none) by `entry`. Writing the entry
+    /// that is there already, after an answer that got lost, is a conflict like any other.
     ///
     /// # Errors
     /// As [`load`](Self::load). The entry may or may not have been written.
@@ -52,6 +107,10 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
 
     /// Tries, without waiting, to take a lock that is freed when its holder dies, however it dies. It is held over
     /// a whole exchange. Winning it proves that whoever held it before is gone.
+    ///
+    /// It belongs to the guard, not to a thread: a second attempt is [`Hold::Busy`] on the same thread and handle
+    /// too, and the guard may be dropped anywhere. It keeps nobody from writing. A store without such a lock leaves
+    /// this method out; one with a lock that expires by time has none.
     ///
     /// # Errors
     /// As [`load`](Self::load).
