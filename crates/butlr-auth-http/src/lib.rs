@@ -78,8 +78,9 @@
 //! # Security
 //!
 //! What was sent is cut out of whatever a server sends back before it gets near an error, and of an answer that may
-//! hold a token nothing is shown. Header values are marked sensitive. Bodies are wiped once they are written; copies
-//! inside `oauth2`, TLS and the sockets' buffers are not ours to wipe. An answer is read up to 256 KiB.
+//! hold a token nothing is shown. Header values are marked sensitive. A body is wiped once it is written, an
+//! [`AuthorizationHeader`]'s value with its last clone; copies inside `oauth2`, TLS and the sockets' buffers are not
+//! ours to wipe. An answer is read up to 256 KiB.
 
 mod answer;
 mod authorization_header;

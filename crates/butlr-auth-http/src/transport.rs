@@ -142,7 +142,9 @@ impl Errand<'_> {
         let Self { host, asked, .. } = self;
         let delivery =
             if error.is_connect() || error.is_builder() { Delivery::NotSent } else { Delivery::Unanswered };
-        let (kind, message) = if error.is_timeout() && delivery == Delivery::NotSent {
+        let (kind, message) = if error.is_builder() {
+            (ErrorKind::Configuration, format!("the request to {host} for {asked} cannot be built"))
+        } else if error.is_timeout() && delivery == Delivery::NotSent {
             (ErrorKind::TimedOut, format!("no connection to {host} in time for {asked}"))
         } else if error.is_timeout() {
             (ErrorKind::TimedOut, format!("no whole answer from {host} to {asked} within {total:?}"))
