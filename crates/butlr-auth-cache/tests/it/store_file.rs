@@ -67,10 +67,13 @@ fn rounds(variable: &str, usual: usize) -> usize {
     std::env::var(variable).map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
-/// Whether a test goes on without a tool that is missing here: never in CI.
+/// Passes over a test for want of a tool: never in CI.
 fn skip(why: &str) {
-    use std::io::Write as _;
     assert!(std::env::var_os("CI").is_none(), "in CI this test must run: {why}");
-    writeln!(std::io::stderr(), "SKIPPED {}: {why}", std::thread::current().name().unwrap_or_default())
-        .unwrap();
+    say(&format!("SKIPPED {}: {why}", std::thread::current().name().unwrap_or_default()));
+}
+
+#[expect(clippy::print_stderr, reason = "a person who runs the tests is told what they saw")]
+fn say(what: &str) {
+    eprintln!("{what}");
 }

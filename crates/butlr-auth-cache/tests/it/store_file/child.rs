@@ -1,6 +1,5 @@
 //! A test that needs another process starts its own binary again, and finds itself there as the child.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -23,11 +22,17 @@ pub(super) fn command_of<'a>(
     test: &str,
     place: &Path,
 ) -> Command {
-    let mut words: Vec<&OsStr> = before.into_iter().map(OsStr::new).collect();
-    words.push(binary.as_os_str());
-    words.extend([test, "--exact", "--nocapture", "--test-threads=1"].map(OsStr::new));
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).env(VARIABLE, place);
+    let arguments = [test, "--exact", "--nocapture", "--test-threads=1"];
+    let mut before = before.into_iter();
+    let mut command = match before.next() {
+        None => Command::new(binary),
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(before).arg(binary);
+            command
+        }
+    };
+    command.args(arguments).env(VARIABLE, place);
     command
 }
 

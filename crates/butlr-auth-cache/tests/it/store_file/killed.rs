@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use butlr_auth_cache::{FileStore, Id};
 
-use super::{child, key, load, names, new_place, rounds, temporary_files, write};
+use super::{child, key, load, names, new_place, rounds, say, temporary_files, write};
 
 /// Before each number that a write was acknowledged for.
 const ACKNOWLEDGED: &str = "acknowledged ";
@@ -38,7 +38,7 @@ fn a_killed_writer_leaves_the_last_acknowledged_entry_or_the_next() {
         assert!(!names(&place).iter().any(|name| name.contains("corrupt")), "round {round}");
     }
     // So that nobody believes in a sweep that had nothing to do.
-    writeln!(std::io::stderr(), "killed writers left {left_behind} temporary files, all swept").unwrap();
+    say(&format!("killed writers left {left_behind} temporary files, all swept"));
 }
 
 fn write_until_killed(place: &Path) {

@@ -1,7 +1,6 @@
 //! A neighbour that swaps the store's files for other things while it works.
 
 use std::fs::{self, Permissions};
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -9,7 +8,7 @@ use std::process::{Child, Stdio};
 use butlr_auth_cache::{FileStore, Hold, Swap, TokenStore as _};
 use butlr_auth_core::ErrorKind;
 
-use super::{block_on, child, file, key, load, names, new_place, rounds, try_write, write};
+use super::{block_on, child, file, key, load, names, new_place, rounds, say, try_write, write};
 
 const UNTOUCHED: &str = "untouched";
 
@@ -57,7 +56,7 @@ fn nothing_is_written_outside_whatever_a_neighbour_puts_in_a_files_place() {
     assert_eq!(names(folder.path()).len(), 2, "nothing new outside: {:?}", names(folder.path()));
     let seen = format!("{written} writes, {overtaken} conflicts, {refused} refusals");
     assert!(written > 0 && refused > 0, "nobody raced: {seen}");
-    writeln!(std::io::stderr(), "against a neighbour: {seen}").unwrap();
+    say(&format!("against a neighbour: {seen}"));
 
     // What the neighbour left is refused by name, and once it is removed all is well.
     for extension in ["json", "lock", "lease"] {

@@ -79,13 +79,15 @@ fn what_belongs_to_another_user_is_refused() {
     check_not_opened(&place, ErrorKind::Configuration, "belongs to another user");
 }
 
+type Make<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn things_that_are_no_files_are_refused_by_name() {
     let (folder, place) = new_place();
     let store = FileStore::open(&place).unwrap();
     let victim = folder.path().join("victim");
     fs::write(&victim, "untouched").unwrap();
-    let make: [(&str, &dyn Fn(&Path)); 5] = [
+    let things: [(&str, Make<'_>); 5] = [
         ("a link", &|path| symlink(&victim, path).unwrap()),
         ("a link to nothing", &|path| symlink("nothing", path).unwrap()),
         ("a second name", &|path| fs::hard_link(&victim, path).unwrap()),
@@ -93,7 +95,7 @@ fn things_that_are_no_files_are_refused_by_name() {
         ("a socket", &|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
     ];
     for extension in ["json", "lock"] {
-        for (what, make) in make {
+        for (what, make) in things {
             // The path of a socket must be short.
             let short = folder.path().join("s");
             make(&short);
