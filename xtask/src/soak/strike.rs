@@ -34,13 +34,10 @@ pub(super) struct Strikes {
 enum State {
     Idle,
     Armed,
-    /// Somebody took the ticket; `worker` is dying or stopped.
-    Struck {
-        worker: usize,
-        over: bool,
-        /// How long the journal was when the holder was dead or awake again.
-        recovering_from: Option<usize>,
-    },
+    /// This worker took the ticket: it is dying or stopped.
+    Struck(usize),
+    /// It is dead or awake again, and the journal was this long then.
+    Recovering(usize),
 }
 
 impl Strikes {
@@ -55,7 +52,7 @@ impl Strikes {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        !matches!(self.state, State::Struck { .. })
+        matches!(self.state, State::Idle | State::Armed)
     }
 
     /// Takes back a ticket that nobody has taken.
@@ -69,19 +66,16 @@ impl Strikes {
     /// A worker has taken the ticket.
     pub(super) fn struck(&mut self, worker: usize, strike: Strike) {
         self.done.push(strike);
-        self.state = State::Struck { worker, over: false, recovering_from: None };
+        self.state = State::Struck(worker);
     }
 
     /// A worker is gone: as it was meant to, if this returns true.
     pub(super) fn gone(&mut self, number: usize, journal: &Journal) -> bool {
-        match &mut self.state {
-            State::Struck { worker, over: over @ false, recovering_from } if *worker == number => {
-                *over = true;
-                *recovering_from = Some(journal.events().len());
-                true
-            }
-            _ => false,
+        let expected = matches!(self.state, State::Struck(worker) if worker == number);
+        if expected {
+            self.state = State::Recovering(journal.events().len());
         }
+        expected
     }
 
     /// Does what is due.
@@ -93,11 +87,11 @@ impl Strikes {
         server: &AuthorizationServer,
     ) -> Result<()> {
         let last = self.done.last();
-        match &mut self.state {
+        match self.state {
             State::Idle if arm => self.arm(server)?,
             State::Idle | State::Armed => {}
-            State::Struck { worker, over: false, recovering_from } => {
-                let (Some(strike), Some(holder)) = (last, workers.get(*worker)) else { return Ok(()) };
+            State::Struck(worker) => {
+                let (Some(strike), Some(holder)) = (last, workers.get(worker)) else { return Ok(()) };
                 if strike.in_flight && strike.row != Row::R1 && has_acted(&server.journal(), strike) {
                     let signal = if strike.row == Row::R8 { Signal::STOP } else { Signal::KILL };
                     holder.signal(signal);
@@ -105,16 +99,13 @@ impl Strikes {
                 if !strike.row.is_kill() && micros(now) >= strike.at + micros(SLEEP) {
                     fs::write(self.tickets.join(resumed(holder.pid())), "")?;
                     holder.signal(Signal::CONT);
-                    *recovering_from = Some(server.journal().events().len());
-                    if let State::Struck { over, .. } = &mut self.state {
-                        *over = true;
-                    }
+                    self.state = State::Recovering(server.journal().events().len());
                 }
             }
-            State::Struck { over: true, recovering_from, .. } => {
+            State::Recovering(from) => {
                 let Some(strike) = last else { return Ok(()) };
                 let journal = server.journal();
-                let since = journal.events().get(recovering_from.unwrap_or_default()..).unwrap_or_default();
+                let since = journal.events().get(from..).unwrap_or_default();
                 let given_up = micros(now) >= strike.at + micros(SLEEP + PATIENCE);
                 // A sleeper may still be about to send: the second step comes when it long has.
                 let steps = if strike.row.is_kill() { 1 } else { 2 };
