@@ -47,7 +47,7 @@ enum Task {
 /// # mod example {
 /// use butlr_auth_cache::{FileStore, conformance};
 ///
-/// # fn new_folder() -> String { unimplemented!() }
+/// # fn new_folder() -> String { String::from("/run/sessions") }
 /// // in tests/it/store.rs
 /// #[tokio::test]
 /// async fn processes_share_the_file_store() -> Result<(), conformance::Broken> {

@@ -24,7 +24,10 @@ pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
         Delivery::Answered if code == Some(&ErrorCode::INVALID_GRANT) => Answer::InvalidGrant,
         Delivery::Answered => Answer::Failed {
             class,
-            settles: error.status().is_some_and(|status| (400..500).contains(&status)),
+            // Said with status 4xx, or with a success status by servers that put an error inside.
+            settles: error
+                .status()
+                .is_some_and(|status| (400..500).contains(&status) || (status < 300 && code.is_some())),
             concerns: (code == Some(&ErrorCode::INVALID_SCOPE)).then_some(key),
             retry_after: error.retry_after(),
         },

@@ -198,6 +198,7 @@ impl TokenStore for Broken {
             }),
             Fault::HoldWaits => loop {
                 match self.place.locks.hold(key).await? {
+                    // Sleeps because this broken store waits for a lock, as it must not.
                     Hold::Busy => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
                     other => return Ok(other),
                 }

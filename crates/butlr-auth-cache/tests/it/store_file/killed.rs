@@ -74,6 +74,7 @@ fn kill_a_writer(place: &Path) -> u64 {
     };
     read(true);
     let drawn = u64::try_from(Id::random().to_u128() % 8_000).unwrap();
+    // Sleeps because the kill must fall at a drawn moment of the child's work, whichever that is.
     std::thread::sleep(Duration::from_micros(drawn));
     child.kill().unwrap();
     child.wait().unwrap();
