@@ -1,0 +1,106 @@
+//! Suspended machines, clocks that people set, restarts and skewed hosts: no expired token, no loop, no panic.
+
+use std::time::Duration;
+
+use butlr_auth_cache::{MemoryStore, Session};
+use butlr_auth_core::{Clock as _, ManualClock};
+
+use crate::server::{Server, password};
+
+const LIFETIME: Duration = Duration::from_secs(1000);
+const DAY: Duration = Duration::from_secs(86_400);
+const DECADE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+struct Fixture {
+    server: Server,
+    store: MemoryStore,
+    clock: ManualClock,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let fixture =
+            Self { server: Server::new(LIFETIME), store: MemoryStore::new(), clock: ManualClock::new() };
+        fixture.process(&fixture.clock).login(&password()).await.unwrap();
+        fixture
+    }
+
+    fn process(&self, clock: &ManualClock) -> Session {
+        Session::builder(self.server.clone()).store(self.store.clone()).clock(clock.clone()).open().unwrap()
+    }
+
+    /// A hundred gets by a new process bring this token, and the server has been asked this often in all.
+    async fn check(&self, clock: &ManualClock, token: &str, exchanges: usize) {
+        self.check_session(&self.process(clock), token, exchanges).await;
+    }
+
+    async fn check_session(&self, session: &Session, token: &str, exchanges: usize) {
+        for _ in 0..100 {
+            assert_eq!(session.token().await.unwrap().access_token().expose(), token);
+        }
+        session.shutdown().await;
+        assert_eq!(self.server.exchanges(), exchanges);
+    }
+}
+
+#[tokio::test]
+async fn a_token_ages_while_the_machine_is_suspended() {
+    let fixture = Fixture::new().await;
+    let session = fixture.process(&fixture.clock);
+    fixture.check_session(&session, "access-1", 1).await;
+    fixture.clock.advance(Duration::from_secs(7200));
+    fixture.check_session(&session, "access-2", 2).await;
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_changes_nothing_within_a_boot() {
+    let fixture = Fixture::new().await;
+    let session = fixture.process(&fixture.clock);
+    let wall = fixture.clock.now().wall;
+    for set in [wall - DAY, wall + DECADE, std::time::UNIX_EPOCH, wall] {
+        fixture.clock.set_wall(set);
+        fixture.check_session(&session, "access-1", 1).await;
+        fixture.check(&fixture.clock, "access-1", 1).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_restart_wall_time_decides() {
+    let fixture = Fixture::new().await;
+    fixture.clock.advance(Duration::from_secs(100));
+    fixture.clock.reboot();
+    fixture.check(&fixture.clock, "access-1", 1).await;
+    fixture.clock.advance(Duration::from_secs(850));
+    fixture.check(&fixture.clock, "access-2", 2).await;
+}
+
+#[tokio::test]
+async fn a_wall_clock_set_across_a_restart_costs_one_renewal_each_way() {
+    for leap in [DAY, DECADE] {
+        let fixture = Fixture::new().await;
+        let wall = fixture.clock.now().wall;
+        fixture.clock.reboot();
+        fixture.clock.set_wall(wall - leap);
+        fixture.check(&fixture.clock, "access-2", 2).await;
+        fixture.clock.reboot();
+        fixture.clock.set_wall(wall + leap);
+        fixture.check(&fixture.clock, "access-3", 3).await;
+        fixture.clock.reboot();
+        fixture.clock.set_wall(wall);
+        fixture.check(&fixture.clock, "access-4", 4).await;
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_a_minute_off_shares_the_token() {
+    let fixture = Fixture::new().await;
+    let minute = Duration::from_secs(60);
+    let (ahead, behind) = (
+        fixture.clock.other_host("ahead", minute, Duration::ZERO),
+        fixture.clock.other_host("behind", Duration::ZERO, minute),
+    );
+    fixture.check(&ahead, "access-1", 1).await;
+    fixture.check(&behind, "access-1", 1).await;
+    let far_behind = fixture.clock.other_host("far", Duration::ZERO, 2 * minute);
+    fixture.check(&far_behind, "access-2", 2).await;
+}
