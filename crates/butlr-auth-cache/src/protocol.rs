@@ -13,3 +13,6 @@ pub use ledger::LoginReason;
 pub(crate) use ledger::{
     Epoch, Failure, FailureClass, Intent, Issued, Lease, Ledger, Orphan, Refresh, State,
 };
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,8 @@ pub(crate) struct Attempt {
     acknowledged: Duration,
     epoch: Option<Epoch>,
     fence: u64,
+    /// The generation that was claimed.
+    generation: u64,
     sent: Option<Fingerprint>,
     presented: u8,
     received: Option<Received>,
@@ -117,6 +119,7 @@ impl Attempt {
             acknowledged: now.boot,
             epoch: None,
             fence: 0,
+            generation: 0,
             sent: None,
             presented: 0,
             received: None,
@@ -193,10 +196,8 @@ impl Attempt {
             }
             (Phase::Loading(Goal::Rebase), Input::LoadFailed) => self.keep_trying_to_persist(),
             (Phase::Loading(Goal::Settle), Input::LoadFailed) => self.done(Outcome::Failed),
-            (Phase::Loading(Goal::Recheck), Input::LoadFailed) => {
-                self.refuse_in_memory(now);
-                self.done(Outcome::LoginRequired(LoginReason::RefreshTokenRefused))
-            }
+            // Another process may have a newer one: nobody is told to log in before that is known.
+            (Phase::Loading(Goal::Recheck), Input::LoadFailed) => self.done(Outcome::StorageFailed),
             // A client that asks with its own secret has nothing to lose and goes on without the store.
             (Phase::Loading(Goal::Begin), Input::LoadFailed) if !self.terms.rotates => self.send(),
             (Phase::Loading(Goal::Begin), Input::LoadFailed) => self.done(Outcome::StorageFailed),
@@ -257,7 +258,7 @@ impl Attempt {
                 self.notices.push(Event::Orphaned);
                 self.done(Outcome::Superseded)
             }
-            (Phase::Orphaning, _) => self.keep_trying_to_persist(),
+            (Phase::Orphaning, _) => self.wait(Pause::Persist, Goal::Rebase),
 
             (Phase::Refusing, Input::Conflict) => self.load(Goal::Recheck),
             (Phase::Refusing, input) => {

@@ -333,11 +333,23 @@ impl Flight {
             Pause::Resend => 250,
             Pause::Persist => 200 + id::draw(300),
         };
+        if pause == Pause::Persist {
+            self.tell_of_the_store();
+        }
         // Beats go on: a pause before a second presentation belongs to the exchange.
         self.beat().await;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         if self.progress.borrow().urgent || self.progress.receiver_count() > 1 {
             self.attempt.hurry();
+        }
+    }
+
+    /// A token that cannot be stored may come of age meanwhile: then whoever waits is told why there is no other, while
+    /// this attempt goes on trying and keeps everybody else from spending the refresh token again.
+    fn tell_of_the_store(&mut self) {
+        if let Some(error) = self.error.clone() {
+            self.shared.state().failure = Some((self.shared.clock.boot(), error));
+            self.progress.send_modify(|progress| progress.published += 1);
         }
     }
 

@@ -67,7 +67,10 @@ impl Attempt {
             .as_deref()
             .and_then(|ledger| ledger.lease)
             .filter(|lease| lease.owner != self.terms.owner);
-        let Some(lease) = other.filter(|_| self.terms.rotates) else { return self.claim(now) };
+        let Some(lease) = other.filter(|_| self.terms.rotates) else {
+            self.watched = None;
+            return self.claim(now);
+        };
         match self.watched.filter(|watched| (watched.fence, watched.beat) == (lease.fence, lease.beat)) {
             Some(watched) if now.boot.saturating_sub(watched.since) >= LEASE_TTL => {
                 self.notices.push(Event::LeaseStolen);
@@ -98,12 +101,15 @@ impl Attempt {
         }
         let Some(ledger) = self.base.as_deref() else { return self.restart() };
         let Some(current) = ledger.refresh.map(|refresh| refresh.fingerprint) else { return self.restart() };
-        let unsettled = ledger.intent.filter(|intent| intent.fingerprint == current);
+        let unsettled =
+            ledger.intent.filter(|intent| intent.fingerprint == current && !self.is_unused(ledger, intent));
         let Some(intent) = unsettled else { return self.claim_with(current, now) };
         if let Some(orphan) = ledger.orphans.iter().find(|orphan| orphan.parent == current) {
             return self.claim_with(orphan.fingerprint, now);
         }
-        let within_reuse = now.since(&intent.first_at).is_some_and(|age| age < self.terms.reuse_interval);
+        // The age of an intent is not compared across boots or hosts: their clocks may differ by more than the grace.
+        let within_reuse = now.boot_id == intent.first_at.boot_id
+            && now.since(&intent.first_at).is_some_and(|age| age < self.terms.reuse_interval);
         let usable = ledger
             .access
             .get(&self.terms.key)
@@ -115,11 +121,19 @@ impl Attempt {
         self.claim_with(current, now)
     }
 
+    /// Whether the intent is this attempt's own, from a claim after which it was too late to send anything.
+    fn is_unused(&self, ledger: &Ledger, intent: &Intent) -> bool {
+        let ours = (self.terms.owner, self.fence);
+        let held = ledger.lease.is_some_and(|lease| (lease.owner, lease.fence) == ours);
+        held && intent.fence == self.fence && intent.tries == 1 && self.presented == 0
+    }
+
     pub(super) fn claim_with(&mut self, token: Fingerprint, now: Moment) -> Action {
         let Some(mut next) = self.base.clone() else { return self.restart() };
+        let replay =
+            next.intent.filter(|intent| intent.fingerprint == token && !self.is_unused(&next, intent));
         next.fence += 1;
         next.lease = Some(Lease { owner: self.terms.owner, fence: next.fence, beat: 0 });
-        let replay = next.intent.filter(|intent| intent.fingerprint == token);
         next.intent = Some(Intent {
             fence: next.fence,
             fingerprint: token,
@@ -132,9 +146,11 @@ impl Attempt {
             issued.rejected |= Some(issued.fingerprint) == self.avoid;
         }
         self.fence = next.fence;
+        self.generation = next.generation;
         self.epoch = Some(next.epoch);
-        self.sent = Some(token);
-        self.presented = 0;
+        if self.sent.replace(token) != Some(token) {
+            self.presented = 0;
+        }
         self.swap(Phase::Claiming, next)
     }
 
@@ -149,10 +165,15 @@ impl Attempt {
         Action::Send { token: self.sent, not_after: guarded.then(|| self.acknowledged + GUARD) }
     }
 
-    /// What this process remembers, if the store has lost it.
+    /// What this process remembers, if the store has lost it. A store that knows of the remembered refresh token that
+    /// it is being spent, kept aside or refused has lost nothing.
     pub(super) fn healed(&self) -> Option<Box<Ledger>> {
         let (memory, ledger) = (self.memory.as_deref()?, self.base.as_deref()?);
-        memory.is_newer_than(ledger).then(|| {
+        let remembered = memory.refresh.map(|refresh| refresh.fingerprint);
+        let known = ledger.intent.is_some_and(|intent| Some(intent.fingerprint) == remembered)
+            || ledger.orphans.iter().any(|orphan| Some(orphan.fingerprint) == remembered)
+            || matches!(ledger.state, State::NeedsLogin { fingerprint, .. } if fingerprint == remembered);
+        (memory.is_newer_than(ledger) && !known).then(|| {
             let mut healed = memory.clone();
             healed.fence = memory.fence.max(ledger.fence);
             healed.lease = None;

@@ -20,13 +20,9 @@ impl Attempt {
             Answer::InvalidGrant if self.terms.rotates => self.load(Goal::Recheck),
             Answer::InvalidGrant => self.note(FailureClass::Refused, None, None, true, now),
             Answer::Failed { class, settles, concerns, retry_after } => {
-                self.note(class, concerns, retry_after, settles, now)
+                self.note(class, concerns, retry_after, settles && self.is_first_presentation(), now)
             }
-            Answer::NotSent { class } => {
-                let intent = self.base.as_deref().and_then(|ledger| ledger.intent);
-                let unspent = self.presented == 1 && intent.is_none_or(|intent| intent.tries == 1);
-                self.note(class, None, None, unspent, now)
-            }
+            Answer::NotSent { class } => self.note(class, None, None, self.is_first_presentation(), now),
             Answer::Unanswered { .. } if self.terms.rotates && self.presented < PRESENTATIONS => {
                 self.phase = Phase::Pausing;
                 Action::Wait(Pause::Resend)
@@ -34,9 +30,19 @@ impl Attempt {
             Answer::Unanswered { class } => self.note(class, None, None, false, now),
             Answer::TooLate => {
                 self.presented = self.presented.saturating_sub(1);
-                self.restart()
+                if self.presented == 0 {
+                    return self.restart();
+                }
+                self.note(FailureClass::TimedOut, None, None, false, now)
             }
         }
+    }
+
+    /// Whether nobody can have sent this refresh token before: an answer to a replay says nothing about what an
+    /// earlier request has done.
+    fn is_first_presentation(&self) -> bool {
+        let intent = self.base.as_deref().and_then(|ledger| ledger.intent);
+        self.presented == 1 && intent.is_none_or(|intent| intent.tries == 1)
     }
 
     pub(super) fn note(
@@ -77,6 +83,8 @@ impl Attempt {
         }
         next.prune(now);
         next.generation += 1;
+        // A store that lost the claim would let the fence go back.
+        next.fence = next.fence.max(self.fence);
         next.lease = None;
         next.intent = None;
         next.failure = None;
@@ -112,13 +120,16 @@ impl Attempt {
         if Some(ledger.epoch) != self.epoch || ledger.state == State::LoggedOut {
             return self.revoke();
         }
-        if matches!(ledger.state, State::NeedsLogin { fingerprint, .. } if fingerprint == self.sent) {
+        if let State::NeedsLogin { fingerprint, why: LoginReason::RefreshTokenRefused, .. } = ledger.state
+            && fingerprint == self.sent
+        {
             return self.commit(now);
         }
         if ledger.fence > self.fence { self.orphan() } else { self.commit(now) }
     }
 
-    /// Keeps a refresh token that arrived after the lease was lost: the new holder may need it.
+    /// Keeps a refresh token that arrived after the lease was lost: the new holder may need it. Not if others have
+    /// gone on for generations: then it may be one that they have spent, and nobody is waiting for it.
     pub(super) fn orphan(&mut self) -> Action {
         let received = self.received.as_ref().and_then(|received| received.refresh);
         let (Some(fingerprint), Some(parent), Some(mut next)) = (received, self.sent, self.base.clone())
@@ -126,7 +137,7 @@ impl Attempt {
             return self.done(Outcome::Superseded);
         };
         let known = next.fingerprints().any(|known| known == fingerprint);
-        if known {
+        if known || next.generation > self.generation + 1 {
             return self.done(Outcome::Superseded);
         }
         next.orphans.push(Orphan { fingerprint, parent });
@@ -146,6 +157,10 @@ impl Attempt {
         if ledger.refresh.map(|refresh| refresh.fingerprint) != self.sent {
             return self.restarted_decision(now);
         }
+        if ledger.fence > self.fence {
+            // Somebody else has taken over and sends the same one: it is theirs to judge.
+            return self.done(Outcome::Superseded);
+        }
         if let Some(orphan) = ledger.orphans.first().copied() {
             return self.claim_with(orphan.fingerprint, now);
         }
@@ -163,11 +178,6 @@ impl Attempt {
         if self.restarts > RESTARTS { self.done(Outcome::Busy) } else { self.decide(now) }
     }
 
-    pub(super) fn refuse_in_memory(&mut self, now: Moment) {
-        self.note_early_refusal(now);
-        self.notices.push(Event::LoginRequired);
-    }
-
     pub(super) fn note_early_refusal(&mut self, now: Moment) {
         let alive = self.base.as_deref().and_then(|ledger| ledger.access.get(&self.terms.key));
         if alive.is_some_and(|issued| !issued.is_expired(now))
@@ -177,7 +187,8 @@ impl Attempt {
         }
     }
 
-    /// The server has issued a token and the store will not take it: hand it out, say so, and go on trying.
+    /// The server has issued a token and the store will not take it: hand it out, say so, and go on trying. Letting go
+    /// of the store's lock before would let somebody else spend the refresh token again.
     pub(super) fn keep_trying_to_persist(&mut self) -> Action {
         let stranger = self.received.as_ref().is_some_and(|received| received.stranger);
         if self.unpersisted || stranger {
