@@ -5,6 +5,7 @@ mod finding;
 mod model;
 mod mutation;
 mod process;
+mod regression;
 mod server;
 mod simulation;
 mod store;
