@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 use std::time::Duration;
 
 use butlr_auth_core::{
@@ -143,7 +144,10 @@ impl Shared {
         asked: &Scope,
         before: Option<&Ledger>,
     ) -> Record {
-        let counter = before.map_or(0, |ledger| ledger.epoch.counter) + 1;
+        // A record that was set aside or removed leaves no number to go on from, and a process that remembers it must
+        // not take it for the newer one: then the counter goes on from the time.
+        let begun = || sent_at.wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let counter = before.map_or_else(begun, |ledger| ledger.epoch.counter) + 1;
         let mut ledger = Ledger::new(Epoch { counter, login: Id::random() });
         ledger.fence = before.map_or(0, |ledger| ledger.fence) + 1;
         ledger.generation = 1;

@@ -377,3 +377,24 @@ async fn a_password_is_not_a_grant_that_a_session_repeats() {
     let server = Server::new(LIFETIME);
     check_kind(Session::builder(server).grant(password()).open().map(|_| ()), ErrorKind::Configuration);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_over_a_record_that_is_gone_is_not_undone_by_a_process_that_remembers_it() {
+    let (fixture, folder) = (Fixture::new(Server::new(LIFETIME)), tempfile::TempDir::new().unwrap());
+    let open = || {
+        let store = FileStore::open(folder.path().join("sessions")).unwrap();
+        Session::builder(fixture.server.clone()).store(store).clock(fixture.clock.clone()).open().unwrap()
+    };
+    let (remembering, other) = (open(), open());
+    remembering.login(&password()).await.unwrap();
+    remembering.login(&password()).await.unwrap();
+    for file in std::fs::read_dir(folder.path().join("sessions")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    fixture.clock.advance(400 * SECOND);
+    let token = other.login(&password()).await.unwrap();
+    assert_eq!(text(&token), "access-3");
+    fixture.clock.advance(520 * SECOND);
+    assert_eq!(text(&remembering.token().await.unwrap()), "access-3");
+}
