@@ -1,6 +1,6 @@
 use std::sync::Arc;
-use std::time::SystemTime;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use butlr_auth_core::{
     AccessToken, Error, ErrorKind, Grant, Moment, RefreshToken, Revocation, Scope, Token, TokenResponse,
