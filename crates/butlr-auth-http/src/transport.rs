@@ -17,6 +17,12 @@ pub(crate) const LONGEST_ANSWER: usize = 256 * 1024;
 /// refresh token.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// For how long an answer is still read after its deadline: 100 ms.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Longer than any deadline: whoever's client it is, ours decides.
+const NEVER: Duration = Duration::from_secs(86_400);
+
 /// The HTTP client, built at the first request: reading the TLS roots takes milliseconds, and a session that finds
 /// a fresh token in its store needs none of it.
 pub(crate) struct Transport {
@@ -100,30 +106,57 @@ impl Transport {
             .headers(headers)
             // Wiped when the connection has written it.
             .body(Bytes::from_owner(body))
-            .timeout(total);
-        let mut response = request.send().await.map_err(|error| errand.unanswered(error, total))?;
-        let mut answer = Answer {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: Zeroizing::new(Vec::new()),
-            broken: None,
-        };
-        loop {
-            match response.chunk().await {
-                // The length that the server announces is not asked: it may lie.
-                Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
-                    answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
-                    break;
-                }
-                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
-                Ok(None) => break,
-                Err(error) => {
-                    answer.broken = Some(errand.unanswered(error, total));
-                    break;
+            // The deadline is kept below.
+            .timeout(NEVER);
+        let mut answer = None;
+        let exchange = async {
+            let mut response = request.send().await.map_err(|error| errand.unanswered(error))?;
+            let answer = answer.insert(Answer {
+                status: response.status(),
+                headers: std::mem::take(response.headers_mut()),
+                body: Zeroizing::new(Vec::new()),
+                broken: None,
+            });
+            loop {
+                match response.chunk().await {
+                    // The length that the server announces is not asked: it may lie.
+                    Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
+                        answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
+                        return Ok(());
+                    }
+                    Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                    Ok(None) => return Ok(()),
+                    Err(error) => {
+                        answer.broken = Some(errand.unanswered(error));
+                        return Ok(());
+                    }
                 }
             }
+        };
+        let late = match within(total, exchange).await {
+            Some(result) => {
+                result?;
+                None
+            }
+            None => Some(errand.late(total)),
+        };
+        match (answer, late) {
+            (Some(answer), None) => Ok(answer),
+            (Some(answer), late) => Ok(Answer { broken: late, ..answer }),
+            (None, late) => Err(late.unwrap_or_else(|| errand.late(total))),
         }
-        Ok(answer)
+    }
+}
+
+/// Runs `future` for `total`, and a moment more.
+///
+/// The timer of a process that was stopped fires as soon as it goes on, before it has read what arrived meanwhile.
+/// The answer to a refresh may be among that, and asking again would spend the session.
+async fn within<T>(total: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    match tokio::time::timeout(total, future.as_mut()).await {
+        Ok(value) => Some(value),
+        Err(_) => tokio::time::timeout(MOMENT, future).await.ok(),
     }
 }
 
@@ -138,7 +171,7 @@ impl fmt::Debug for Transport {
 
 impl Errand<'_> {
     /// What a request that got no whole answer means: whether it can have been acted on is the question.
-    fn unanswered(&self, error: reqwest::Error, total: Duration) -> Error {
+    fn unanswered(&self, error: reqwest::Error) -> Error {
         let Self { host, asked, .. } = self;
         let delivery =
             if error.is_connect() || error.is_builder() { Delivery::NotSent } else { Delivery::Unanswered };
@@ -147,7 +180,7 @@ impl Errand<'_> {
         } else if error.is_timeout() && delivery == Delivery::NotSent {
             (ErrorKind::TimedOut, format!("no connection to {host} in time for {asked}"))
         } else if error.is_timeout() {
-            (ErrorKind::TimedOut, format!("no whole answer from {host} to {asked} within {total:?}"))
+            (ErrorKind::TimedOut, format!("no whole answer from {host} to {asked} in time"))
         } else if delivery == Delivery::NotSent {
             (ErrorKind::Unreachable, format!("{host} cannot be reached for {asked}"))
         } else {
@@ -155,6 +188,12 @@ impl Errand<'_> {
         };
         // The URL may carry a key in its query.
         Error::new(kind, message).with_delivery(delivery).with_source(error.without_url())
+    }
+
+    fn late(&self, total: Duration) -> Error {
+        let Self { host, asked, .. } = self;
+        let message = format!("no whole answer from {host} to {asked} within {total:?}");
+        Error::new(ErrorKind::TimedOut, message).with_delivery(Delivery::Unanswered)
     }
 
     fn broken(&self, why: impl fmt::Display) -> Error {
