@@ -101,6 +101,8 @@ pub(crate) struct Attempt {
     restarts: u8,
     phase: Phase,
     notices: Vec<Event>,
+    /// What will have happened if the claim under way succeeds.
+    claiming: Vec<Event>,
 }
 
 impl Attempt {
@@ -128,6 +130,7 @@ impl Attempt {
             restarts: 0,
             phase: Phase::Loading(Goal::Begin),
             notices: Vec::new(),
+            claiming: Vec::new(),
         }
     }
 
@@ -202,9 +205,10 @@ impl Attempt {
             (Phase::Loading(Goal::Begin), Input::LoadFailed) if !self.terms.rotates => self.send(),
             (Phase::Loading(Goal::Begin), Input::LoadFailed) => self.done(Outcome::StorageFailed),
 
+            // Whoever held it until now may have finished meanwhile: what is known of the record is from before.
             (Phase::Holding, Input::Held) => {
                 self.holding = Holding::Held;
-                self.claim(now)
+                self.load(Goal::Begin)
             }
             (Phase::Holding, Input::HoldUnsupported) => {
                 self.holding = Holding::Unsupported;
@@ -221,6 +225,7 @@ impl Attempt {
             }
             (Phase::Claiming, Input::Swapped { asked_at }) => {
                 self.base = self.next.take();
+                self.notices.append(&mut self.claiming);
                 self.acknowledged = asked_at;
                 self.send()
             }

@@ -9,6 +9,7 @@ use crate::protocol::{Action, Intent, Lease, Ledger, LoginReason, Outcome, Pause
 impl Attempt {
     /// Looks at the record and finds out what is to be done.
     pub(super) fn decide(&mut self, now: Moment) -> Action {
+        self.claiming.clear();
         if self.base.is_none() {
             if self.terms.rotates {
                 return self.done(Outcome::LoginRequired(LoginReason::NeverLoggedIn));
@@ -73,7 +74,7 @@ impl Attempt {
         };
         match self.watched.filter(|watched| (watched.fence, watched.beat) == (lease.fence, lease.beat)) {
             Some(watched) if now.boot.saturating_sub(watched.since) >= LEASE_TTL => {
-                self.notices.push(Event::LeaseStolen);
+                self.claiming.push(Event::LeaseStolen);
                 self.claim(now)
             }
             Some(_) => self.wait_or_leave(now),
@@ -117,7 +118,7 @@ impl Attempt {
         if !within_reuse && usable {
             return self.done(Outcome::Deferred);
         }
-        self.notices.push(Event::Replayed);
+        self.claiming.push(Event::Replayed);
         self.claim_with(current, now)
     }
 
