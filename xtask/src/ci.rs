@@ -40,6 +40,8 @@ pub(crate) enum Step {
     Clippy,
     /// All unit, integration and documentation tests
     Test,
+    /// The refresh protocol's model, explored to its bounds in an optimised build
+    Model,
     /// The refresh protocol under real processes, in small
     #[cfg(unix)]
     Soak,
@@ -89,6 +91,19 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> Result<()> {
     Ok(())
 }
 
+/// The bounds that have hundreds of thousands of states, with this one crate optimised.
+fn model(workspace: &Workspace) -> Result<()> {
+    let shell = &workspace.shell;
+    let profile = "profile.test.package.butlr-auth-cache";
+    let (fast, lean) = (format!("{profile}.opt-level=3"), format!("{profile}.debug-assertions=false"));
+    cmd!(
+        shell,
+        "cargo test --package butlr-auth-cache --lib --locked --config {fast} --config {lean} -- model"
+    )
+    .run()?;
+    Ok(())
+}
+
 fn wanted(named: &[Step], step: Step) -> bool {
     named.is_empty() || named.contains(&step)
 }
@@ -99,6 +114,7 @@ impl Step {
             Self::Fmt => fmt(workspace),
             Self::Clippy => clippy(workspace),
             Self::Test => test(workspace, options),
+            Self::Model => model(workspace),
             #[cfg(unix)]
             Self::Soak => soak::small(workspace),
             Self::Doc => docs::reference(workspace),
