@@ -295,14 +295,13 @@ impl Observations {
         self.strikes.get(strike).map(|strike| self.row(strike))
     }
 
-    /// The column "G = 0" of the crash table. With the kernel's lock nobody takes over from a sleeper, so one that
-    /// had not sent yet is the first to; one that had wakes up past the deadline of its request, asks once more, and
-    /// a strict server revokes the family.
+    /// The column "G = 0" of the crash table. With the kernel's lock nobody takes over from a sleeper: one that had
+    /// not sent yet is the first to, and one that had reads the answer that came while it slept.
     fn explains(&self, window: Option<Row>) -> bool {
         self.grace.is_zero()
             && match window {
-                Some(Row::R2 | Row::R3 | Row::R4 | Row::R8) => true,
-                Some(Row::R7) => self.lease,
+                Some(Row::R2 | Row::R3 | Row::R4) => true,
+                Some(Row::R7 | Row::R8) => self.lease,
                 _ => false,
             }
     }

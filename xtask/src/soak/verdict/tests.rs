@@ -250,10 +250,11 @@ fn request_that_the_server_honoured_after_its_sender_died_was_a_lost_answer() {
 }
 
 #[test]
-fn sleeper_that_had_not_sent_costs_a_login_only_where_somebody_can_take_over() {
+fn sleeper_costs_a_login_only_where_somebody_can_take_over() {
     check_violates(&lost(Row::R7, false), "logins that no row");
     check_holds(&Observations { lease: true, ..lost(Row::R7, false) });
-    check_holds(&lost(Row::R8, true));
+    check_violates(&lost(Row::R8, true), "logins that no row");
+    check_holds(&Observations { lease: true, ..lost(Row::R8, true) });
 }
 
 #[test]
