@@ -398,3 +398,54 @@ async fn a_login_over_a_record_that_is_gone_is_not_undone_by_a_process_that_reme
     fixture.clock.advance(520 * SECOND);
     assert_eq!(text(&remembering.token().await.unwrap()), "access-3");
 }
+
+#[tokio::test]
+async fn each_scenario_has_its_events() {
+    let mut told = String::new();
+    let mut tell = |scenario: &str, fixture: &Fixture| {
+        let events: Vec<_> = fixture.events().iter().map(|event| event.as_str()).collect();
+        told.push_str(&format!("{scenario}: {}\n", events.join(", ")));
+    };
+
+    let fixture = Fixture::new(Server::new(LIFETIME));
+    let session = fixture.logged_in().await;
+    tell("login", &fixture);
+    fixture.clock.advance(LIFETIME);
+    session.token().await.unwrap();
+    tell("renewal", &fixture);
+    let other = fixture.user();
+    other.token().await.unwrap();
+    tell("first token of another process", &fixture);
+    fixture.clock.advance(LIFETIME);
+    session.token().await.unwrap();
+    fixture.events();
+    other.token().await.unwrap();
+    tell("a sibling has renewed", &fixture);
+    fixture.clock.advance(6 * SECOND);
+    let rejected = session.token().await.unwrap();
+    session.reject(&rejected.fingerprint());
+    session.token().await.unwrap();
+    tell("a resource server refuses the token", &fixture);
+    fixture.clock.advance(Duration::from_secs(950));
+    fixture.server.fail_next([Fault::Status(503)]);
+    session.token().await.unwrap();
+    tell("the server fails, the token works", &fixture);
+    fixture.clock.advance(2 * SECOND);
+    session.token().await.unwrap();
+    tell("the server is back", &fixture);
+    fixture.server.revoke_all();
+    fixture.clock.advance(Duration::from_secs(950));
+    session.token().await.unwrap();
+    tell("the refresh token is refused, the token works", &fixture);
+    fixture.clock.advance(LIFETIME);
+    session.token().await.unwrap_err();
+    tell("the token has ended", &fixture);
+    fixture.user().login(&password()).await.unwrap();
+    fixture.events();
+    fixture.clock.advance(SECOND);
+    session.token().await.unwrap();
+    tell("another process logged in", &fixture);
+    session.logout().await.unwrap();
+    tell("logout", &fixture);
+    insta::assert_snapshot!(told);
+}
