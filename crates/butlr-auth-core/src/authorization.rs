@@ -6,7 +6,7 @@ use url::{Url, form_urlencoded};
 use crate::{
     AuthorizationCode, CODE_CHALLENGE_METHOD, ClientId, CodeVerifier, Delivery, EndpointUrl, Error,
     ErrorCode, ErrorKind, ErrorResponse, Grant, IdToken, Leniency, Nonce, Provider, Scope, Secret, State,
-    TokenResponse, UnverifiedClaims, random,
+    TokenResponse, UnverifiedClaims, random, text,
 };
 
 /// A redirect longer than this is not parsed: 64 KiB.
@@ -74,7 +74,8 @@ impl AuthorizationRequest {
     /// `nonce`.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint.
+    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint; [`ErrorKind::Configuration`] if one
+    /// of its authorization parameters is one that the request sets itself.
     pub fn code(
         provider: &Provider,
         client_id: &ClientId,
@@ -92,7 +93,8 @@ impl AuthorizationRequest {
     /// passes through the browser. Use [`code`](Self::code) wherever the server offers it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint.
+    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint; [`ErrorKind::Configuration`] if one
+    /// of its authorization parameters is one that the request sets itself.
     pub fn implicit(
         provider: &Provider,
         client_id: &ClientId,
@@ -124,10 +126,10 @@ impl AuthorizationRequest {
             scope,
             answered: false,
         };
-        Ok(request.with_url(endpoint, provider.authorization_parameters()))
+        request.with_url(endpoint, provider.authorization_parameters())
     }
 
-    fn with_url(mut self, endpoint: &EndpointUrl, extra: &[(String, String)]) -> Self {
+    fn with_url(mut self, endpoint: &EndpointUrl, extra: &[(String, String)]) -> Result<Self, Error> {
         let mut own: Vec<(&str, String)> = vec![
             ("response_type", self.response_type.as_str().to_owned()),
             ("client_id", self.client_id.as_str().to_owned()),
@@ -148,6 +150,13 @@ impl AuthorizationRequest {
             // Beside a token, the nonce serves an id_token that a server may add.
             ResponseType::Token => own.push(("nonce", self.nonce.expose().to_owned())),
         }
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+        //# Request and response parameters MUST NOT be included more than once.
+        let twice = extra.iter().find(|(name, _)| own.iter().any(|(set, _)| set == name));
+        if let Some((name, _)) = twice {
+            let message = format!("`{}` would be in the authorization request twice", text::escape(name, 64));
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         own.extend(extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
 
         //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
@@ -161,7 +170,7 @@ impl AuthorizationRequest {
             .collect();
         self.url.set_query(None);
         self.url.query_pairs_mut().extend_pairs(kept).extend_pairs(own);
-        self
+        Ok(self)
     }
 
     /// Returns the URL to open in the person's browser.
@@ -272,14 +281,14 @@ impl AuthorizationRequest {
             //# response and MUST NOT proceed with the authorization grant.
             (Some(got), Some(expected)) if got != expected => Err(self.invalid(&format!(
                 "names the issuer `{}`, expected was `{expected}`",
-                crate::text::escape(got, 128)
+                text::escape(got, 128)
             ))),
             //= https://www.rfc-editor.org/rfc/rfc9207#section-2.4
             //# Clients MUST extract the value of the iss parameter from authorization responses they receive if
             //# the parameter is present.
             (None, _) if self.iss_required => {
                 let refusal = parameters.get("error").map_or_else(String::new, |error| {
-                    format!(" (it also says `{}`)", crate::text::escape(error, 64))
+                    format!(" (it also says `{}`)", text::escape(error, 64))
                 });
                 Err(self.invalid(&format!("names no issuer although the server promises to{refusal}")))
             }

@@ -83,7 +83,8 @@ impl Provider {
         self
     }
 
-    /// Adds a parameter to every authorization request.
+    /// Adds a parameter to every authorization request. One that the request sets itself, such as `state`, is
+    /// refused when the request is made.
     #[must_use]
     pub fn with_authorization_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.authorization_parameters.push((name.into(), value.into()));

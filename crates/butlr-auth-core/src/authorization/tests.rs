@@ -33,6 +33,22 @@ fn state(request: &AuthorizationRequest) -> String {
     sent(request)["state"].clone()
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+//= type=test
+//# Request and response parameters MUST NOT be included more than once.
+#[test]
+fn a_provider_cannot_repeat_what_the_request_says_itself() {
+    for name in ["state", "code_challenge_method", "redirect_uri"] {
+        let provider = provider().with_authorization_parameter(name, "plain");
+        let error = AuthorizationRequest::code(&provider, &ClientId::new("cli"), REDIRECT, Scope::empty());
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Configuration);
+    }
+    let provider = provider()
+        .with_authorization_parameter("resource", "https://a.example.com")
+        .with_authorization_parameter("resource", "https://b.example.com");
+    AuthorizationRequest::code(&provider, &ClientId::new("cli"), REDIRECT, Scope::empty()).unwrap();
+}
+
 #[track_caller]
 fn check_refused(request: &mut AuthorizationRequest, redirect: &str, kind: ErrorKind, says: &str) {
     let error = request.accept(redirect).unwrap_err();
