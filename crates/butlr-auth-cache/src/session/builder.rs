@@ -42,7 +42,8 @@ impl SessionBuilder {
         }
     }
 
-    /// Sets a grant that the session may use by itself, as often as it needs to: the client credentials grant.
+    /// Sets a grant that the session may use by itself, as often as it needs to: the client credentials grant. Its
+    /// scope is the session's, unless [`scope`](Self::scope) says another one.
     #[must_use]
     pub fn grant(mut self, grant: Grant) -> Self {
         self.grant = Some(grant);
@@ -97,9 +98,15 @@ impl SessionBuilder {
     /// [`ErrorKind::Configuration`] if the grant is one that a session may not repeat by itself: a password is never
     /// kept, and a code or a refresh token is good for one use.
     pub fn open(self) -> Result<Session, Error> {
+        let mut scope = self.scope;
         let own_grant = match self.grant {
             None => None,
-            Some(grant @ Grant::ClientCredentials { .. }) => Some(grant.with_scope(self.scope.clone())),
+            Some(grant @ Grant::ClientCredentials { .. }) => {
+                if scope.is_empty() {
+                    scope = grant.scope().clone();
+                }
+                Some(grant.with_scope(scope.clone()))
+            }
             Some(grant) => {
                 let message = format!(
                     "a session cannot repeat the {} grant by itself: open it without a grant and call `login`",
@@ -115,9 +122,9 @@ impl SessionBuilder {
             store: self.store,
             clock: self.clock,
             policy: self.policy,
-            token_key: TokenKey::of(&self.scope),
+            token_key: TokenKey::of(&scope),
             own_grant,
-            scope: self.scope,
+            scope,
             owner: Id::random(),
             on_event: self.on_event,
             current: ArcSwapOption::empty(),
@@ -138,3 +145,6 @@ impl fmt::Debug for SessionBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
