@@ -1,8 +1,6 @@
 //! The configuration file: profiles without secrets.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Global;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::file::File;
 use crate::time::parse_duration;
 
 /// No configuration is longer: 1 MiB.
-const LIMIT: u64 = 1 << 20;
+const LIMIT: usize = 1 << 20;
 
 /// What the file says.
 #[derive(Debug, Default, Deserialize)]
@@ -198,7 +197,11 @@ impl Config {
         let named = global.config.clone().or_else(|| environment.path(environment::CONFIG));
         let path = match &named {
             Some(path) => path.clone(),
-            None => environment.xdg("XDG_CONFIG_HOME", ".config")?.join("butlr-auth/config.toml"),
+            None => match environment.xdg("XDG_CONFIG_HOME", ".config") {
+                Ok(folder) => folder.join("butlr-auth/config.toml"),
+                // A service without a home has no configuration at the usual place, and may well need none.
+                Err(_) => return Ok(Self::default()),
+            },
         };
         match read(&path)? {
             Some(text) => Self::parse(&text, path),
@@ -217,8 +220,12 @@ impl Config {
             return Err(Failure::configuration(message).mend("write `version = 1`, or update butlr-auth"));
         }
         for (name, profile) in &config.profiles {
-            let secret = profile.params.keys().find(|key| is_secret(key));
-            if let Some(key) = secret {
+            if let Some(key) = profile.params.keys().find(|key| is_protocol(key)) {
+                let message = format!("{}: profile `{name}` has `{key}` in `params`", path.display());
+                return Err(Failure::configuration(message)
+                    .mend("remove it: every request says that by itself, and once"));
+            }
+            if let Some(key) = profile.params.keys().find(|key| is_secret(key)) {
                 let message = format!("{}: profile `{name}` has `{key}` in `params`", path.display());
                 return Err(
                     Failure::configuration(message).mend("secrets do not belong there: see `client_secret`")
@@ -243,26 +250,42 @@ fn is_secret(parameter: &str) -> bool {
         .contains(&parameter)
 }
 
+/// What a request says by itself. RFC 6749 allows no parameter twice, and a second `state` or
+/// `code_challenge_method` would undo what the first one is for.
+fn is_protocol(parameter: &str) -> bool {
+    [
+        "grant_type",
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "code_verifier",
+        "username",
+    ]
+    .contains(&parameter)
+}
+
 /// Reads the file if it is there and nobody else can have written it: it names commands that are run.
 fn read(path: &Path) -> Result<Option<String>, Failure> {
     let failed =
         |error: std::io::Error| Failure::configuration(format!("could not read {}: {error}", path.display()));
-    let file = match std::fs::File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.mode() & 0o002 != 0 {
+    if file.mode() & 0o002 != 0 {
         return Err(Failure::configuration(format!("everybody may write {}", path.display()))
             .mend(format!("run `chmod o-w {}`", path.display())));
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() && metadata.uid() != 0 {
+    if !file.is_ours() {
         return Err(Failure::configuration(format!("{} belongs to another user", path.display())));
     }
-    let mut text = String::new();
-    file.take(LIMIT).read_to_string(&mut text).map_err(failed)?;
-    Ok(Some(text))
+    Ok(Some(std::mem::take(&mut *file.read(LIMIT).map_err(failed)?)))
 }
 
 /// Says where and what is wrong, without quoting the line: it may hold a misplaced secret.

@@ -54,17 +54,13 @@ impl ProfileEndpoint {
     }
 }
 
-/// Carries a failure through the session, which knows the library's errors only. The mend goes into the text.
+/// Carries a failure through the session, which knows the library's errors only. It comes out as it went in.
 fn into_error(failure: Failure) -> Error {
     let kind = match failure.exit {
         crate::exit::Exit::Login => ErrorKind::LoginRequired,
         _ => ErrorKind::Configuration,
     };
-    let message = match failure.mend {
-        Some(mend) => format!("{}: {mend}", failure.message),
-        None => failure.message,
-    };
-    Error::new(kind, message)
+    Error::new(kind, "the client secret cannot be had").with_source(failure)
 }
 
 #[async_trait]

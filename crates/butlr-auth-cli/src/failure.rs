@@ -8,7 +8,7 @@ use butlr_auth::{Error, ErrorCode, ErrorKind};
 use crate::exit::{self, Exit};
 
 /// A failure, as a person and a script need it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) kind: &'static str,
@@ -52,6 +52,9 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Some(own) = error.source().and_then(|source| source.downcast_ref::<Self>()) {
+            return own.clone();
+        }
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -105,3 +108,5 @@ impl fmt::Display for Failure {
         f.write_str(&self.message)
     }
 }
+
+impl std::error::Error for Failure {}

@@ -15,6 +15,7 @@ mod endpoint;
 mod environment;
 mod exit;
 mod failure;
+mod file;
 mod interrupt;
 mod logging;
 mod output;

@@ -120,8 +120,12 @@ pub(crate) fn choose(
 
 fn unknown(name: &str, config: &Config) -> Failure {
     let shown = butlr_auth::core::text::escape(name, 64);
-    let failure =
-        Failure::configuration(format!("there is no profile `{shown}` in {}", config.path.display()));
+    let place = config.path.display();
+    let failure = if config.path.as_os_str().is_empty() {
+        Failure::configuration(format!("there is no profile `{shown}`, because there is no configuration"))
+    } else {
+        Failure::configuration(format!("there is no profile `{shown}` in {place}"))
+    };
     let nearest = config
         .profiles
         .keys()
@@ -130,6 +134,7 @@ fn unknown(name: &str, config: &Config) -> Failure {
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match nearest {
         Some((_, known)) => failure.mend(format!("did you mean `{known}`?")),
+        None if config.path.as_os_str().is_empty() => failure.mend("set HOME or BUTLR_AUTH_CONFIG"),
         None => failure.mend(format!("add `[profile.{shown}]` there")),
     }
 }

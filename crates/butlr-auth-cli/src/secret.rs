@@ -1,7 +1,5 @@
 //! Where secrets come from: never from arguments.
 
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,9 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::file::File;
 
 /// No secret is longer: 64 KiB.
-const LIMIT: u64 = 64 * 1024;
+const LIMIT: usize = 64 * 1024;
 
 /// A command that fetches a secret may ask its user to unlock something.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
@@ -89,17 +88,15 @@ pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: std::io::Error| {
         Failure::configuration(format!("could not read the secret in {shown}: {error}"))
     };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.mode() & 0o077 != 0 {
+    let file = File::open(path).map_err(failed)?;
+    if file.mode() & 0o077 != 0 {
         return Err(Failure::configuration(format!("others may use {shown}, which holds a secret"))
             .mend(format!("run `chmod 600 {shown}`")));
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() && metadata.uid() != 0 {
+    if !file.is_ours() {
         return Err(Failure::configuration(format!("{shown} belongs to another user")));
     }
-    let mut secret = Zeroizing::new(String::with_capacity(4096));
-    file.take(LIMIT).read_to_string(&mut secret).map_err(failed)?;
+    let secret = file.read(LIMIT).map_err(failed)?;
     trimmed(secret, &format!("the file {shown}"))
 }
 

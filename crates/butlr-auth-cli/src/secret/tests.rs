@@ -17,6 +17,24 @@ fn a_file_that_others_can_read_is_refused_with_the_chmod_that_mends_it() {
     assert!(from_file(&path).unwrap_err().message.ends_with("holds no secret"));
 }
 
+#[test]
+fn a_long_secret_is_refused_and_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "a".repeat(64 * 1024 + 1)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(from_file(&path).unwrap_err().message.contains("longer than 65536 bytes"));
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(from_file(&path).unwrap_err().message.ends_with("it is not a regular file"));
+}
+
 #[tokio::test]
 async fn a_command_prints_the_secret() {
     let environment = Environment::of([]);

@@ -50,6 +50,39 @@ async fn a_secret_file_that_others_can_read_is_refused_with_the_chmod() {
 }
 
 #[tokio::test]
+async fn the_mend_of_a_missing_secret_is_not_a_login() {
+    let world = World::new().await;
+    let base = world.server.base_url();
+    world.configure(&format!(
+        "[profile.x]\npreset = \"butlr\"\nbase_url = \"{base}\"\nclient_id = \"a\"\nclient_secret = {{ env = \"UNSET\" }}\n"
+    ));
+    world.run(&["-p", "x", "token"]).failed(4, "mend: set UNSET");
+    world.run(&["-p", "x", "--json", "token"]).failed(4, "\"mend\":\"set UNSET\"");
+}
+
+#[tokio::test]
+async fn no_parameter_is_said_twice() {
+    let world = World::new().await;
+    for name in ["state", "code_challenge_method", "grant_type", "scope"] {
+        world.configure(&format!("[profile.x]\nclient_id = \"a\"\nparams = {{ {name} = \"x\" }}\n"));
+        world.run(&["-p", "x", "login"]).failed(3, &format!("has `{name}` in `params`"));
+    }
+}
+
+#[tokio::test]
+async fn without_a_home_the_environment_is_enough() {
+    let world = World::new().await;
+    let state = world.home.path().join("state");
+    let mut command = world.command(&["token"]);
+    command.env_remove("HOME").env_remove("BUTLR_AUTH_CONFIG").envs(world.client());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("mend: set HOME or BUTLR_AUTH_STATE_DIR"));
+    let output = command.env("BUTLR_AUTH_STATE_DIR", state).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
 async fn sessions_are_private_and_where_they_were_asked_to_be() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new().await;

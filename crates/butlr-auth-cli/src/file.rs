@@ -1,0 +1,56 @@
+//! Files of the user's, read with care: what is opened is what is judged, and nothing waits for a writer.
+
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use zeroize::Zeroizing;
+
+/// An open regular file.
+pub(crate) struct File {
+    file: std::fs::File,
+    mode: u32,
+    owner: u32,
+}
+
+impl File {
+    /// Opens a file. A pipe that nobody writes to would be waited for without end: it is refused, as all that is no
+    /// regular file.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        Ok(Self { file, mode: metadata.mode(), owner: metadata.uid() })
+    }
+
+    pub(crate) fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Whether it belongs to this user or to root.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owner == rustix::process::geteuid().as_raw() || self.owner == 0
+    }
+
+    /// Reads all of it, which is `limit` bytes at most: what is longer is refused and not cut.
+    pub(crate) fn read(self, limit: usize) -> io::Result<Zeroizing<String>> {
+        let size = usize::try_from(self.file.metadata()?.len()).unwrap_or(usize::MAX);
+        // One allocation: growing would leave pieces of a secret behind.
+        let mut text = Zeroizing::new(String::with_capacity(size.min(limit) + 2));
+        self.file.take(limit as u64 + 1).read_to_string(&mut text)?;
+        if text.len() > limit {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it is longer than {limit} bytes"),
+            ));
+        }
+        Ok(text)
+    }
+}
