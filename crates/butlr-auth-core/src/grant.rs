@@ -178,7 +178,7 @@ impl Grant {
 
     /// Returns the secrets that the grant carries: what must not be found again in an error's text.
     #[must_use]
-    pub fn secrets(&self) -> Vec<&str> {
+    pub fn expose_secrets(&self) -> Vec<&str> {
         match self {
             Self::AuthorizationCode { code, code_verifier, .. } => {
                 vec![code.expose(), code_verifier.expose()]

@@ -9,8 +9,14 @@ use crate::{Error, ErrorKind, Fingerprint};
 ///
 /// Sealed: the kinds are the ones of this crate.
 pub trait SecretKind: sealed::Sealed + 'static {
-    /// The type's name, as `Debug` and error messages show it.
+    /// The type's name, as `Debug` shows it.
     const NAME: &'static str;
+
+    /// The RFC's name, as error messages show it.
+    const TERM: &'static str;
+
+    /// The characters it may consist of, in words.
+    const ALLOWED: &'static str;
 
     /// Whether `value` is well-formed for this kind.
     fn is_valid(value: &str) -> bool;
@@ -50,9 +56,12 @@ impl<K: SecretKind> Secret<K> {
         // `String::into_boxed_str` may move the bytes and leave a copy behind, hence the exact copy and the wipe.
         let given = Zeroizing::new(value.into());
         if given.is_empty() || !K::is_valid(&given) {
-            let problem =
-                if given.is_empty() { "empty" } else { "not made of the characters its kind allows" };
-            return Err(Error::new(ErrorKind::Configuration, format!("{} is {problem}", K::NAME)));
+            let message = if given.is_empty() {
+                format!("the {} is empty", K::TERM)
+            } else {
+                format!("the {} does not consist of {}", K::TERM, K::ALLOWED)
+            };
+            return Err(Error::new(ErrorKind::Configuration, message));
         }
         Ok(Self { value: Zeroizing::new(Box::from(given.as_str())), kind: PhantomData })
     }
@@ -90,7 +99,7 @@ impl<K: SecretKind> Zeroize for Secret<K> {
 
 /// Declares one kind: an uninhabited marker, so that the kinds differ for the compiler and cost nothing.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $alias:ident = $marker:ident, $valid:expr;)*) => {$(
+    ($($(#[$doc:meta])* $alias:ident = $marker:ident, $term:literal, $grammar:expr;)*) => {$(
         $(#[$doc])*
         pub type $alias = Secret<$marker>;
 
@@ -103,10 +112,12 @@ macro_rules! kinds {
 
         impl SecretKind for $marker {
             const NAME: &'static str = stringify!($alias);
+            const TERM: &'static str = $term;
+            const ALLOWED: &'static str = $grammar.allowed;
 
             fn is_valid(value: &str) -> bool {
-                let valid: fn(&str) -> bool = $valid;
-                valid(value)
+                let Grammar { is_valid, .. } = $grammar;
+                is_valid(value)
             }
         }
     )*};
@@ -115,39 +126,57 @@ macro_rules! kinds {
 kinds! {
     /// An access token ([RFC 6749 §1.4](https://www.rfc-editor.org/rfc/rfc6749#section-1.4)). Printable ASCII
     /// without space: it goes into a header.
-    AccessToken = AccessTokenKind, |value| value.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    AccessToken = AccessTokenKind, "access token", VISIBLE;
     /// A refresh token ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)). Opaque: it is
     /// never decoded and never changed.
-    RefreshToken = RefreshTokenKind, is_vschar;
+    RefreshToken = RefreshTokenKind, "refresh token", VSCHAR;
     /// An `id_token` ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
-    IdToken = IdTokenKind, |value| value.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    IdToken = IdTokenKind, "id_token", VISIBLE;
     /// An authorization code ([RFC 6749 §1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)), decoded
     /// once, from the redirect.
-    AuthorizationCode = AuthorizationCodeKind, is_vschar;
+    AuthorizationCode = AuthorizationCodeKind, "authorization code", VSCHAR;
     /// A client secret ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-    ClientSecret = ClientSecretKind, is_vschar;
+    ClientSecret = ClientSecretKind, "client secret", VSCHAR;
     /// A resource owner's password ([RFC 6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)): any
     /// Unicode text.
-    Password = PasswordKind, |_| true;
+    Password = PasswordKind, "password", ANY;
     /// A PKCE code verifier ([RFC 7636 §4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)): 43 to 128
     /// unreserved characters.
-    CodeVerifier = CodeVerifierKind, |value| (43..=128).contains(&value.len()) && value.bytes().all(is_unreserved);
+    CodeVerifier = CodeVerifierKind, "code verifier", UNRESERVED;
     /// The `state` of one authorization request
     /// ([RFC 6749 §10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
-    State = StateKind, is_vschar;
+    State = StateKind, "state", VSCHAR;
     /// The `nonce` that ties an `id_token` to one authorization request
     /// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
-    Nonce = NonceKind, is_vschar;
+    Nonce = NonceKind, "nonce", VSCHAR;
 }
 
-/// VSCHAR of [RFC 6749 Appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A): printable ASCII and space.
-fn is_vschar(value: &str) -> bool {
-    value.bytes().all(|b| (0x20..=0x7e).contains(&b))
+/// What a kind of secret may consist of.
+struct Grammar {
+    allowed: &'static str,
+    is_valid: fn(&str) -> bool,
 }
 
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
-}
+const VISIBLE: Grammar = Grammar {
+    allowed: "printable ASCII characters without spaces",
+    is_valid: |value| value.bytes().all(|byte| (0x21..=0x7e).contains(&byte)),
+};
+
+/// VSCHAR of [RFC 6749 Appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A).
+const VSCHAR: Grammar = Grammar {
+    allowed: "printable ASCII characters",
+    is_valid: |value| value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
+};
+
+const UNRESERVED: Grammar = Grammar {
+    allowed: "43 to 128 unreserved characters",
+    is_valid: |value| {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        (43..=128).contains(&value.len()) && value.bytes().all(unreserved)
+    },
+};
+
+const ANY: Grammar = Grammar { allowed: "text", is_valid: |_| true };
 
 #[cfg(test)]
 mod tests;

@@ -27,14 +27,17 @@ const MARK: &str = "[redacted]";
 
 /// Replaces every occurrence of each secret, as it is and as the usual encodings show it, with `[redacted]`.
 ///
-/// An answer that repeats a secret is not to be trusted with the rest of its text either: a piece of four or more
-/// characters at the end that begins a secret, as a cut snippet may have, is replaced as well.
+/// In a text that was cut, and says so by its last character `…`, a piece of four or more characters at the end that
+/// begins a secret is replaced as well.
 #[must_use]
 pub fn redact(text: &str, secrets: &[&str]) -> String {
     let mut clean = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         for form in encodings(secret) {
             clean = replaced(&clean, &form);
+            if !text.ends_with('…') {
+                continue;
+            }
             let end = clean.trim_end_matches('…').to_ascii_lowercase();
             let form = Zeroizing::new(form.to_ascii_lowercase());
             let begun = (4..form.len())

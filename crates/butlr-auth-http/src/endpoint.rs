@@ -96,7 +96,8 @@ impl TokenEndpoint for HttpTokenEndpoint {
         }
         let endpoint = provider.token_endpoint(grant_type)?;
         let asked = format!("the {grant_type} grant");
-        let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.secrets(), exchange::judge_token);
+        let call =
+            self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets(), exchange::judge_token);
         let result = exchange::exchange(client, grant, &call).await;
         let result = result.and_then(|response| grant.check_response(&response).map(|()| response));
         let (grant_type, endpoint_host) = (grant_type.as_str(), endpoint.url.host());

@@ -33,8 +33,19 @@ impl Session {
     /// dropping the future does not lose what the server issues.
     ///
     /// # Errors
-    /// What the server said, with nothing changed; [`ErrorKind::Storage`] if the session could not be kept, in
-    /// which case the new tokens were revoked as far as the server can.
+    /// - What the server said, with nothing changed.
+    /// - [`ErrorKind::Configuration`] if the store is not safe to use, the session belongs to another server, or
+    ///   there is no tokio runtime here.
+    /// - [`ErrorKind::Storage`] or [`ErrorKind::Busy`] if the session could not be kept; the new tokens were then
+    ///   revoked, as far as the server can.
+    ///
+    /// # Examples
+    /// ```
+    /// # use butlr_auth_core::{Error, Grant, Password};
+    /// # async fn example(session: butlr_auth_cache::Session, typed: String) -> Result<(), Error> {
+    /// session.login(&Grant::password("ada@example.com", Password::new(typed)?)).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn login(&self, grant: &Grant) -> Result<Token, Error> {
         let (shared, grant) = (Arc::clone(&self.0), grant.clone());
         self.owned(async move {
@@ -66,7 +77,17 @@ impl Session {
     /// them, the refresh token first ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
     ///
     /// # Errors
-    /// Of the store alone. That the server could not revoke is told in the result: what is forgotten stays forgotten.
+    /// [`ErrorKind::Storage`], [`ErrorKind::CorruptRecord`], [`ErrorKind::Configuration`] or [`ErrorKind::Busy`], of
+    /// the store alone. That the server could not revoke is told in the result: what is forgotten stays forgotten.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn example(session: butlr_auth_cache::Session) -> Result<(), butlr_auth_core::Error> {
+    /// if let Some(error) = session.logout().await?.not_revoked {
+    ///     println!("the server may still honour the token until it ends: {error}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn logout(&self) -> Result<Logout, Error> {
         let shared = Arc::clone(&self.0);
         self.owned(async move { shared.end(true).await }).await

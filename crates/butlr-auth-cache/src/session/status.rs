@@ -33,7 +33,9 @@ impl Session {
     /// Loads the record and says what is known, without asking the server.
     ///
     /// # Errors
-    /// Of the store.
+    /// [`ErrorKind::Storage`](butlr_auth_core::ErrorKind::Storage),
+    /// [`ErrorKind::CorruptRecord`](butlr_auth_core::ErrorKind::CorruptRecord) or
+    /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration), of the store.
     pub async fn status(&self) -> Result<SessionStatus, Error> {
         let shared = &self.0;
         let read = shared.read().await?;

@@ -53,3 +53,8 @@ fn the_beginning_of_a_secret_at_a_cut_is_redacted() {
     assert_eq!(redact("you sent correct-hors…", &["correct-horse-battery"]), "you sent [redacted]");
     assert_eq!(redact("nothing here", &["correct-horse-battery", ""]), "nothing here");
 }
+
+#[test]
+fn a_whole_text_that_ends_like_a_secret_begins_is_left_alone() {
+    assert_eq!(redact("the password is wrong", &["wrong-horse"]), "the password is wrong");
+}

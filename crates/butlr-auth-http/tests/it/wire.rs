@@ -71,7 +71,7 @@ fn show(request: &Request, grant: &Grant) -> String {
     }
     let _ = write!(shown, "\n{}", request.body);
     let mut names = vec![(CLIENT_SECRET, "[client_secret]")];
-    let given = grant.secrets();
+    let given = grant.expose_secrets();
     match grant {
         Grant::AuthorizationCode { .. } => {
             names.extend([(given[0], "[code]"), (given[1], "[code_verifier]")])
