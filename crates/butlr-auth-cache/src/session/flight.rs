@@ -73,13 +73,20 @@ impl Shared {
         let rejected =
             self.current.load().as_ref().filter(|current| current.rejected).map(|c| c.token.fingerprint());
         let flight = Flight::new(Arc::clone(self), sender, urgent, avoid.or(rejected));
-        self.spawn(flight.run()).inspect_err(|_| self.state().flight = None)?;
+        self.spawn(flight.run()).inspect_err(|_| {
+            // Nothing was tried, and the next caller may be on a runtime.
+            let mut state = self.state();
+            state.failure = None;
+            state.not_before = Duration::ZERO;
+        })?;
         Ok(receiver)
     }
 }
 
 /// Drives one attempt of the protocol: it owns what the machine only names.
 struct Flight {
+    /// Dropped before `progress`: whoever is woken by the end of that finds what this leaves behind.
+    ended: Ended,
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
     attempt: Attempt,
@@ -117,12 +124,20 @@ impl Flight {
         let empty = Ledger::new(crate::protocol::Epoch { counter: 0, login: shared.owner });
         let record = state.known.clone().unwrap_or_else(|| Record::new(identity.origin.clone(), empty));
         drop(state);
-        Self { shared, progress, attempt, version: None, record, guard: None, received: None, error: None }
+        Self {
+            ended: Ended { shared: Arc::clone(&shared), concluded: false },
+            shared,
+            progress,
+            attempt,
+            version: None,
+            record,
+            guard: None,
+            received: None,
+            error: None,
+        }
     }
 
     async fn run(mut self) {
-        // If this task dies, those who wait start another one.
-        let ended = Ended(Arc::clone(&self.shared));
         let mut action = self.attempt.begin();
         let outcome = loop {
             let input = match action {
@@ -144,8 +159,9 @@ impl Flight {
         self.tell();
         self.guard = None;
         self.conclude(outcome);
+        let Self { ended, progress, .. } = self;
         drop(ended);
-        self.progress.send_modify(|progress| progress.done = true);
+        progress.send_modify(|progress| progress.done = true);
     }
 
     fn tell(&mut self) {
@@ -360,6 +376,7 @@ impl Flight {
         tracing::debug!(session, ?outcome, "renewal ended");
         let mut state = self.shared.state();
         state.watched = self.attempt.watched;
+        self.ended.concluded = true;
         let backoff = |ledger: Option<&Ledger>| {
             let failure = ledger.and_then(|ledger| ledger.failure);
             failure.map_or(RELOAD, |failure| failure.remaining(self.shared.clock.now()).max(RELOAD))
@@ -407,12 +424,23 @@ impl Flight {
     }
 }
 
-/// Makes room for the next renewal when this one ends, even by a panic or with its runtime.
-struct Ended(Arc<Shared>);
+/// Makes room for the next renewal when this one ends, even by a panic or with its runtime, before it has begun.
+struct Ended {
+    shared: Arc<Shared>,
+    concluded: bool,
+}
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.state().flight = None;
+        let mut state = self.shared.state();
+        state.flight = None;
+        if !self.concluded {
+            // Whoever waits gets an error, and the next attempt is due in a while: what broke once may break again.
+            let until = self.shared.clock.boot() + RELOAD;
+            let message = format!("the renewal of session `{}` was cut off", self.shared.key.name);
+            state.failure = Some((until, Error::new(ErrorKind::Busy, message)));
+            state.not_before = until;
+        }
     }
 }
 
