@@ -280,7 +280,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     };
     if file.mode() & 0o002 != 0 {
         return Err(Failure::configuration(format!("everybody may write {}", path.display()))
-            .mend(format!("run `chmod o-w {}`", path.display())));
+            .mend(format!("run `chmod o-w {}`", crate::shell::word(&path.display().to_string()))));
     }
     if !file.is_ours() {
         return Err(Failure::configuration(format!("{} belongs to another user", path.display())));

@@ -21,6 +21,7 @@ mod logging;
 mod output;
 mod profile;
 mod secret;
+mod shell;
 mod terminal;
 mod time;
 

@@ -11,6 +11,7 @@ use crate::config::{Config, GrantName, Preset, ProfileConfig, SecretConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
+use crate::shell;
 
 /// The profile that is there without any configuration.
 const BUILT_IN: &str = "butlr";
@@ -368,10 +369,12 @@ impl Profile {
     /// The command that logs this profile in.
     pub(crate) fn login_command(&self) -> String {
         let config = self.named_config.as_ref();
-        let config = config.map_or_else(String::new, |path| format!("--config {} ", path.display()));
+        let config = config.map_or_else(String::new, |path| {
+            format!("--config {} ", shell::word(&path.display().to_string()))
+        });
         match self.source {
             Source::EnvironmentClient | Source::BuiltIn => format!("butlr-auth {config}login"),
-            _ => format!("butlr-auth {config}login {}", self.name),
+            _ => format!("butlr-auth {config}login {}", shell::word(&self.name)),
         }
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let file = File::open(path).map_err(failed)?;
     if file.mode() & 0o077 != 0 {
         return Err(Failure::configuration(format!("others may use {shown}, which holds a secret"))
-            .mend(format!("run `chmod 600 {shown}`")));
+            .mend(format!("run `chmod 600 {}`", crate::shell::word(&shown.to_string()))));
     }
     if !file.is_ours() {
         return Err(Failure::configuration(format!("{shown} belongs to another user")));

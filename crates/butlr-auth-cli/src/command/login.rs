@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use butlr_auth::{
-    AccessToken, AuthorizationRequest, AuthorizationResponse, ErrorKind, Grant, Password, Scope, Session,
-    Token, TokenResponse,
+    AccessToken, AuthorizationRequest, AuthorizationResponse, EndpointUrl, ErrorKind, Grant, Password, Scope,
+    Session, Token, TokenResponse,
 };
 use clap::Args;
 use serde_json::json;
@@ -72,6 +72,13 @@ pub(crate) struct Arguments {
     secret_file: Option<PathBuf>,
 }
 
+/// Whether `BUTLR_BASE_URL` would lead elsewhere than this profile does.
+fn names_another_server(context: &Context, profile: &Profile) -> Result<bool, Failure> {
+    let named = context.environment.text(environment::BASE_URL)?;
+    let origin = named.map(|url| url.parse::<EndpointUrl>().map(|url| url.origin()).unwrap_or(url));
+    Ok(origin.is_some() && origin != profile.provider.origin())
+}
+
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let named = context.named(arguments.named.as_deref())?;
     let for_a_person = arguments.user_password || arguments.implicit || arguments.with_token;
@@ -81,7 +88,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("--scope has no effect on a session that asks again by itself")
             .mend("set `scopes` in the profile"));
     }
-    if profile.ignores_base_url && context.environment.is_set(environment::BASE_URL) {
+    if profile.ignores_base_url && names_another_server(context, &profile)? {
         context.output.warning(&format!(
             "BUTLR_BASE_URL is not used: profile `{}` belongs to {}",
             profile.name,

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::shell;
 use crate::time::{parse_duration, rfc3339};
 
 const EXAMPLES: &str = "\
@@ -71,7 +72,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         as_json(context, &profile, &token)
     } else if arguments.shell {
         variables(&profile, &token)
-            .map(|(name, value)| format!("export {name}={}\n", quoted(&value)))
+            .map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)))
             .concat()
     } else {
         match arguments.format {
@@ -157,9 +158,4 @@ fn variables(profile: &Profile, token: &Token) -> [(&'static str, String); 3] {
 
 fn base(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
-}
-
-/// Quotes a value for every shell of the Bourne family.
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
