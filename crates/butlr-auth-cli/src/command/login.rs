@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::{Choice, Profile, Source};
 use crate::secret::{self, Given, SecretPlace};
+use crate::shell;
 use crate::terminal;
 use crate::time::rfc3339;
 
@@ -286,7 +287,7 @@ fn report(context: &Context, profile: &Profile, token: &Token) -> Result<(), Fai
     if shadowed {
         context.output.warning(&format!(
             "BUTLR_CLIENT_ID is set: commands use that client, not this login, unless you say `-p {}`",
-            profile.name
+            shell::word(&profile.name)
         ));
     }
     Ok(())
