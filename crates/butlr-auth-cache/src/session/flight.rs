@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -442,9 +441,4 @@ impl Drop for Ended {
             state.not_before = until;
         }
     }
-}
-
-/// Secrets by fingerprint, for a record that a login begins.
-pub(super) fn only<T>(fingerprint: Fingerprint, secret: T) -> BTreeMap<Fingerprint, T> {
-    BTreeMap::from([(fingerprint, secret)])
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -7,7 +8,7 @@ use butlr_auth_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{Session, Shared, flight::only};
+use super::{Session, Shared};
 use crate::protocol::{Epoch, Ledger, LoginReason, Refresh, State};
 use crate::record::{Record, Subject};
 use crate::{Entry, Event, Id, Swap};
@@ -180,9 +181,8 @@ impl Shared {
         let refresh = response.refresh_token.as_ref().filter(|_| self.rotates());
         ledger.refresh = refresh.map(|token| Refresh { fingerprint: token.fingerprint() });
         let mut record = Record::new(self.endpoint.identity().origin.clone(), Ledger::new(ledger.epoch));
-        record.access_tokens = only(issued.fingerprint, response.access_token.clone());
-        record.refresh_tokens =
-            refresh.map(|token| only(token.fingerprint(), token.clone())).unwrap_or_default();
+        record.access_tokens = BTreeMap::from([(issued.fingerprint, response.access_token.clone())]);
+        record.refresh_tokens = refresh.iter().map(|token| (token.fingerprint(), (*token).clone())).collect();
         record.subject = response.id_token.as_ref().and_then(Subject::of);
         record.id_token = response.id_token.clone();
         ledger.access.insert(self.token_key, issued);
