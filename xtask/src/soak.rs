@@ -11,6 +11,7 @@ mod cli;
 mod conductor;
 mod drill;
 mod failpoint;
+mod place;
 mod report;
 mod strike;
 mod verdict;

@@ -1,21 +1,20 @@
 //! Runs the server and the workers, and collects what they saw.
 
 use std::collections::HashMap;
-use std::fs::DirBuilder;
 use std::io::IsTerminal as _;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use butlr_auth_cache::{FileStore, Session, SessionState};
+use butlr_auth_cache::{Session, SessionState};
 use butlr_auth_core::{Clock as _, SystemClock};
 use butlr_auth_testkit::{AuthorizationServer, Successor};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::child::{Message, Worker};
+use super::place::{Place, private};
 use super::strike::Strikes;
 use super::verdict::{Observations, Seen, Strike, Verdict};
 use super::wire::{Line, Part, Settings, micros};
@@ -59,7 +58,6 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn open(plan: &Plan, part: Part) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("butlr-auth-soak-").tempdir()?;
-        let sessions = private(folder.path(), "sessions")?;
         let tickets = private(folder.path(), "tickets")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         // A process that slept for longer than a token lives comes back when the successor of its refresh token
@@ -81,12 +79,11 @@ impl Scene {
             password: user.password,
             grace: plan.grace,
             delay: plan.delay,
-            store: plan.store,
-            sessions: sessions.clone(),
+            place: Place::make(plan.store, folder.path())?,
             tickets,
             lease: plan.lease,
         };
-        let session = Session::builder(settings.endpoint()?).store(FileStore::open(sessions)?).open()?;
+        let session = Session::builder(settings.endpoint()?).store(settings.place.open()?).open()?;
         Ok(Self { server, settings, session, runtime, folder })
     }
 
@@ -136,7 +133,7 @@ impl Conductor {
 
     fn play(&mut self, from: &Receiver<Message>) -> Result<()> {
         let began = self.clock.boot();
-        if self.plan.store == Store::File {
+        if self.plan.store != Store::Memory {
             self.scene.log_in()?;
         }
         self.observations.logins.push(0);
@@ -270,11 +267,4 @@ impl Conductor {
             hits.concat(),
         );
     }
-}
-
-/// A folder that only its owner may enter.
-fn private(parent: &Path, name: &str) -> Result<PathBuf> {
-    let path = parent.join(name);
-    DirBuilder::new().mode(0o700).create(&path)?;
-    Ok(path)
 }

@@ -10,7 +10,8 @@ use butlr_auth_core::{ClientSecret, Dialect, Grant, Password, Provider};
 use butlr_auth_http::HttpTokenEndpoint;
 use serde::{Deserialize, Serialize};
 
-use super::{Row, Store};
+use super::Row;
+use super::place::Place;
 
 /// The first line that a worker reads.
 #[derive(Clone, Serialize, Deserialize)]
@@ -23,9 +24,7 @@ pub(super) struct Settings {
     pub(super) password: String,
     pub(super) grace: Duration,
     pub(super) delay: Duration,
-    pub(super) store: Store,
-    /// The folder of the sessions.
-    pub(super) sessions: PathBuf,
+    pub(super) place: Place,
     /// The folder of the tickets that say where to die.
     pub(super) tickets: PathBuf,
     pub(super) lease: bool,

@@ -10,14 +10,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use butlr_auth_cache::{Event, FileStore, MemoryStore, Session};
+use butlr_auth_cache::{Event, Session};
 use butlr_auth_core::{Clock as _, Error, ErrorKind, Fingerprint, SystemClock, Token};
 use butlr_auth_testkit::{Endpoint as Door, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::Store;
 use super::failpoint::{Endpoint, Failpoints, Store as Points, say};
+use super::place::Place;
 use super::wire::{Command, Line, Part, Settings, Tally, micros};
 
 /// Every task asks this often a second, each with one of as many phases.
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<()> {
 async fn work(settings: &Settings, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<()> {
     let witness = Arc::new(Witness::default());
     let session = open(settings, &witness)?;
-    if settings.store == Store::Memory {
+    if matches!(settings.place, Place::Memory) {
         session.login(&settings.login()?).await?;
     }
     say(&Line::Ready);
@@ -69,13 +69,8 @@ fn open(settings: &Settings, witness: &Arc<Witness>) -> Result<Session> {
     let points = Failpoints::new(settings.tickets.clone(), settings.delay);
     let endpoint = Endpoint { inner: settings.endpoint()?, points: Arc::clone(&points) };
     let witness = Arc::clone(witness);
-    let builder = Session::builder(endpoint).on_event(move |event| witness.happened(event));
-    let lease = settings.lease;
-    let builder = match settings.store {
-        Store::Memory => builder.store(Points { inner: MemoryStore::new(), points, lease }),
-        Store::File => builder.store(Points { inner: FileStore::open(&settings.sessions)?, points, lease }),
-    };
-    Ok(builder.open()?)
+    let store = Points { inner: settings.place.open()?, points, lease: settings.lease };
+    Ok(Session::builder(endpoint).on_event(move |event| witness.happened(event)).store(store).open()?)
 }
 
 /// Asks from all tasks, and calls the API, until the commands end.
