@@ -11,6 +11,7 @@ mod deps;
 mod docs;
 mod msrv;
 mod release;
+mod security;
 #[cfg(unix)]
 mod soak;
 mod tidy;
@@ -47,6 +48,8 @@ enum Command {
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
     Tidy,
+    /// Compares the page of the security bar with its rows and the tests that show them
+    Security(security::Options),
     /// Builds the API reference and, where mdbook is installed, the book of docs/
     Docs,
     /// Prepares and publishes a release
@@ -75,6 +78,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::SoakWorker => soak::run_worker(),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
+        Command::Security(options) => security::run(&workspace, options),
         Command::Docs => docs::run(&workspace),
         Command::Release(command) => release::run(&workspace, command),
     }

@@ -19,10 +19,10 @@ use crate::workspace::Workspace;
 
 /// A text file of the repository.
 #[derive(Debug)]
-struct File {
+pub(crate) struct File {
     /// Relative to the root, with forward slashes.
-    path: String,
-    text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// What a check complains of, at a line where there is one.
@@ -63,7 +63,7 @@ fn check(files: &[File]) -> Vec<Finding> {
 }
 
 /// Everything that is or could be committed, deleted files left out.
-fn files(workspace: &Workspace) -> Result<Vec<File>> {
+pub(crate) fn files(workspace: &Workspace) -> Result<Vec<File>> {
     let shell = &workspace.shell;
     let list = cmd!(shell, "git ls-files -z --cached --others --exclude-standard").quiet().read()?;
     let mut files = Vec::new();
@@ -81,7 +81,7 @@ impl File {
         Finding { path: self.path.clone(), line: line.into(), message: message.into() }
     }
 
-    fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
