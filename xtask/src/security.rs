@@ -62,7 +62,8 @@ struct Shown {
 type Tests = BTreeMap<String, Vec<Shown>>;
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let bar: Bar = toml::from_str(&workspace.read(ROWS)?).with_context(|| format!("{ROWS} is not as agreed"))?;
+    let bar: Bar =
+        toml::from_str(&workspace.read(ROWS)?).with_context(|| format!("{ROWS} is not as agreed"))?;
     let mut tests = Tests::new();
     for file in tidy::files(workspace)?.iter().filter(|file| file.is_rust()) {
         for (row, shown) in shown_in(&file.path, &file.text) {

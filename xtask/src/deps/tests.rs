@@ -111,6 +111,7 @@ fn http_that_sees_cache_is_refused() {
     assert!(findings.iter().any(|finding| finding.contains("butlr-auth-cache -> butlr-auth-http")));
 }
 
+// Security: N1.
 #[test]
 fn second_reqwest_is_refused() {
     let two = graph(&format!("{SOUND}\n reqwest@0.12.0:"));
@@ -189,6 +190,7 @@ fn policy() -> Policy {
     .unwrap()
 }
 
+// Security: N5.
 #[test]
 fn licence_outside_the_list_is_refused() {
     let mut graph = graph("a@1.0.0:\n b@1.0.0:\n c@1.0.0:\n d@1.0.0:\n e@1.0.0:\n f@1.0.0:");
@@ -210,6 +212,7 @@ fn licence_outside_the_list_is_refused() {
     );
 }
 
+// Security: N1.
 #[test]
 fn banned_crate_and_old_version_are_refused() {
     let graph = graph("butlr-auth-core: url@2.5.0 openssl-sys@0.9.0\n url@2.5.0:\n openssl-sys@0.9.0:");
@@ -223,6 +226,7 @@ fn banned_crate_and_old_version_are_refused() {
     check(&supply::nothing_banned(&self::graph("url@2.6.0:"), &policy()), &[]);
 }
 
+// Security: N1.
 #[test]
 fn git_source_is_refused() {
     let mut graph = graph("a@1.0.0:");
@@ -300,6 +304,7 @@ fn dependency_chosen_by_a_member_is_refused() {
     );
 }
 
+// Security: N1.
 #[test]
 fn vulnerable_version_is_refused_and_a_patched_or_ignored_one_is_not() {
     let advisory = |id: &str, rest: &str| {
@@ -323,6 +328,7 @@ fn vulnerable_version_is_refused_and_a_patched_or_ignored_one_is_not() {
     assert!(Advisory::parse("# no header").is_err());
 }
 
+// Security: N2.
 #[test]
 fn deny_toml_of_this_workspace_keeps_the_minimum_versions() {
     let policy = Policy::parse(include_str!("../../../deny.toml")).unwrap();

@@ -36,11 +36,7 @@ pub(super) fn count(bar: &Bar, tests: &Tests) -> String {
     let mut names: Vec<_> = tests.values().flatten().collect();
     names.sort();
     names.dedup();
-    format!(
-        "{} rows: {shown} shown by {} tests, {absent} that do not apply.",
-        rows.len(),
-        names.len()
-    )
+    format!("{} rows: {shown} shown by {} tests, {absent} that do not apply.", rows.len(), names.len())
 }
 
 fn asked(row: &Row) -> String {

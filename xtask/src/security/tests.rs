@@ -48,7 +48,9 @@ fn rows_and_tests_must_fit() {
 #[test]
 fn the_page_links_each_row_to_its_tests() {
     let page = page::write(&bar(), &tests("#[test]\nfn a1_x() {}\n"));
-    assert!(page.contains("| A1 | verifiers differ (RFC 7636 §4.1) | [`a1_x`](../crates/a/tests/it/b.rs) |\n"));
+    assert!(
+        page.contains("| A1 | verifiers differ (RFC 7636 §4.1) | [`a1_x`](../crates/a/tests/it/b.rs) |\n")
+    );
     assert!(page.contains("| A2 | the vector is exact | not shown yet |\n"));
     assert!(page.contains("| F1 | proofs | does not apply: not offered |\n"));
     assert!(page.ends_with("3 rows: 1 shown by 1 tests, 1 that do not apply.\n"));

@@ -24,12 +24,14 @@ fn an_entry_round_trips() {
     assert_eq!((read.write_id(), read.record()), (Id::from_u128(7), entry().record()));
 }
 
+// Security: I10.
 #[test]
 fn another_sessions_entry_is_refused() {
     let bytes = entry().to_bytes(&key("a")).unwrap();
     assert_eq!(Entry::from_bytes(&key("b"), &bytes).unwrap_err().kind(), ErrorKind::CorruptRecord);
 }
 
+// Security: I5.
 #[test]
 fn every_flipped_bit_and_every_cut_is_found() {
     let bytes = entry().to_bytes(&key("a")).unwrap();
@@ -45,6 +47,7 @@ fn every_flipped_bit_and_every_cut_is_found() {
     }
 }
 
+// Security: I5.
 #[test]
 fn a_newer_format_is_told_apart_from_damage() {
     let text = String::from_utf8(entry().to_bytes(&key("a")).unwrap().to_vec()).unwrap();

@@ -14,6 +14,7 @@ fn key(provider_id: &str, client_id: &str, name: &str) -> SessionKey {
     }
 }
 
+// Security: I10.
 #[test]
 fn strange_parts_neither_collide_nor_leave_the_folder() {
     let keys = [

@@ -11,6 +11,7 @@ fn check(lifetime_ms: u64, permille: u32, refresh_ms: u64, mandatory_ms: u64) {
     assert_eq!(windows.refresh_after, Duration::from_millis(refresh_ms), "refresh");
 }
 
+// Security: D9.
 #[test]
 fn the_margin_is_a_tenth_within_bounds_and_at_most_a_quarter() {
     check(2_000, 200, 1_100, 1_500);
@@ -20,6 +21,7 @@ fn the_margin_is_a_tenth_within_bounds_and_at_most_a_quarter() {
     check(0, 200, 0, 0);
 }
 
+// Security: D9.
 #[test]
 fn a_margin_of_ones_own_is_capped_at_half_the_lifetime() {
     let policy = RefreshPolicy { margin: Some(Duration::from_secs(3600)), ..RefreshPolicy::default() };

@@ -52,6 +52,7 @@ fn secrets_that_the_ledger_no_longer_names_are_dropped() {
     assert_eq!(kept.access_tokens.len(), 1);
 }
 
+// Security: H1.
 #[test]
 fn debug_and_errors_show_no_secret() {
     assert!(!format!("{:?}", record()).contains("canary"));

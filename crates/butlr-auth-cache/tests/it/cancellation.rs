@@ -31,6 +31,7 @@ fn open(endpoint: impl TokenEndpoint + 'static, clock: &ManualClock) -> Session 
     Session::builder(endpoint).store(MemoryStore::new()).clock(clock.clone()).open().unwrap()
 }
 
+// Security: M1.
 #[tokio::test]
 async fn a_caller_that_leaves_at_any_point_of_a_renewal_changes_nothing() {
     for times in 1..40 {
@@ -79,6 +80,7 @@ impl TokenEndpoint for Breaking {
     }
 }
 
+// Security: M2.
 #[tokio::test]
 async fn a_renewal_that_panics_is_one_typed_error_for_all_and_not_the_end() {
     let (server, clock) = (Server::new(LIFETIME), ManualClock::new());
@@ -100,6 +102,7 @@ async fn a_renewal_that_panics_is_one_typed_error_for_all_and_not_the_end() {
     assert_eq!(server.exchanges(), 2);
 }
 
+// Security: M3.
 #[test]
 fn a_runtime_that_ends_takes_its_renewal_along_and_the_next_one_goes_on() {
     let (server, clock) = (Server::new(LIFETIME), ManualClock::new());

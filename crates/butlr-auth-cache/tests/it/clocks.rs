@@ -43,6 +43,7 @@ impl Fixture {
     }
 }
 
+// Security: L1.
 #[tokio::test]
 async fn a_token_ages_while_the_machine_is_suspended() {
     let fixture = Fixture::new().await;
@@ -52,6 +53,7 @@ async fn a_token_ages_while_the_machine_is_suspended() {
     fixture.check_session(&session, "access-2", 2).await;
 }
 
+// Security: L2.
 #[tokio::test]
 async fn a_wall_clock_that_is_set_changes_nothing_within_a_boot() {
     let fixture = Fixture::new().await;
@@ -74,6 +76,7 @@ async fn after_a_restart_wall_time_decides() {
     fixture.check(&fixture.clock, "access-2", 2).await;
 }
 
+// Security: L3.
 #[tokio::test]
 async fn a_wall_clock_set_across_a_restart_costs_one_renewal_each_way() {
     for leap in [DAY, DECADE] {
@@ -91,6 +94,7 @@ async fn a_wall_clock_set_across_a_restart_costs_one_renewal_each_way() {
     }
 }
 
+// Security: L5.
 #[tokio::test]
 async fn a_host_that_is_a_minute_off_shares_the_token() {
     let fixture = Fixture::new().await;

@@ -85,6 +85,7 @@ async fn a_stale_token_is_returned_at_once_and_renewed_behind_the_scenes() {
     assert_eq!(fixture.server.exchanges(), 2);
 }
 
+// Security: D2.
 #[tokio::test]
 async fn a_thousand_tasks_on_an_expired_token_cost_one_exchange() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -121,6 +122,7 @@ async fn a_thousand_tasks_share_one_failure() {
     assert_eq!(fixture.server.exchanges(), 2);
 }
 
+// Security: D8.
 #[tokio::test]
 async fn a_failure_is_remembered_until_its_back_off_has_passed() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -139,6 +141,7 @@ async fn a_failure_is_remembered_until_its_back_off_has_passed() {
     assert!(fixture.events().contains(&Event::Replayed));
 }
 
+// Security: D8, D9.
 #[tokio::test]
 async fn while_the_server_is_down_a_token_that_works_is_served_until_it_expires() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -165,6 +168,7 @@ async fn a_caller_that_gives_up_costs_no_second_exchange() {
     assert_eq!(fixture.server.exchanges(), 2);
 }
 
+// Security: D1.
 #[tokio::test]
 async fn many_sessions_on_one_store_spend_each_refresh_token_once() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -185,6 +189,7 @@ async fn many_sessions_on_one_store_spend_each_refresh_token_once() {
     assert_eq!(fixture.server.reuse(), 0);
 }
 
+// Security: D5.
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_once_more_and_then_left_standing() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -197,6 +202,7 @@ async fn a_lost_answer_is_asked_for_once_more_and_then_left_standing() {
     assert_eq!(text(&session.token().await.unwrap()), "access-2");
 }
 
+// Security: D5, D6.
 #[tokio::test]
 async fn a_rotation_whose_answer_was_lost_ends_in_one_typed_login_and_no_storm() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -217,6 +223,7 @@ async fn a_rotation_whose_answer_was_lost_ends_in_one_typed_login_and_no_storm()
     assert_eq!(text(&session.token().await.unwrap()), "access-3");
 }
 
+// Security: D13.
 #[tokio::test]
 async fn a_refused_refresh_token_before_its_time_is_an_event() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -249,6 +256,7 @@ async fn nobody_logged_in_is_a_typed_error_without_a_request() {
     assert_eq!(fixture.server.exchanges(), 0);
 }
 
+// Security: D10.
 #[tokio::test]
 async fn a_rejected_token_is_renewed_once_for_everybody() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -266,6 +274,7 @@ async fn a_rejected_token_is_renewed_once_for_everybody() {
     assert_eq!(fixture.server.exchanges(), 2);
 }
 
+// Security: D11.
 #[tokio::test]
 async fn logout_forgets_at_once_revokes_and_reaches_other_processes() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -302,6 +311,7 @@ async fn a_logout_overtakes_a_renewal_under_way_and_what_it_brings_is_revoked() 
     assert!(fixture.events().iter().any(|event| matches!(event, Event::Superseded | Event::LoginRequired)));
 }
 
+// Security: D12.
 #[tokio::test]
 async fn another_persons_id_token_is_neither_stored_nor_published() {
     let fixture = Fixture::new(Server::new(LIFETIME));
@@ -337,6 +347,7 @@ async fn a_stored_token_is_measured_by_who_needs_a_longer_one() {
     assert_eq!(text(&fresh_process.token_outliving(Duration::from_secs(600)).await.unwrap()), "access-2");
 }
 
+// Security: D7.
 #[tokio::test]
 async fn a_token_without_a_lifetime_is_used_once_and_causes_no_storm() {
     let fixture = Fixture::new(Server::new(Duration::ZERO));
@@ -372,6 +383,7 @@ async fn a_session_survives_its_process_in_a_file() {
     assert_eq!(fixture.server.exchanges(), 2);
 }
 
+// Security: A13.
 #[tokio::test]
 async fn a_password_is_not_a_grant_that_a_session_repeats() {
     let server = Server::new(LIFETIME);

@@ -27,6 +27,7 @@ async fn memory_store_conforms_behind_a_box_and_an_arc() -> Tested {
     conformance::check(async || shared.clone()).await
 }
 
+// Security: M5.
 #[tokio::test]
 async fn file_store_conforms_on_one_thread() -> Tested {
     let (_folder, place) = folder();
@@ -39,6 +40,7 @@ async fn file_store_conforms_behind_an_arc() -> Tested {
     conformance::check(async || std::sync::Arc::new(FileStore::open(&place).unwrap())).await
 }
 
+// Security: I7.
 #[tokio::test]
 async fn processes_share_the_file_store() -> Tested {
     let (_folder, place) = folder();

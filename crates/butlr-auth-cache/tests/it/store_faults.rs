@@ -139,6 +139,7 @@ async fn text(session: &Session) -> String {
     session.token().await.unwrap().access_token().expose().to_owned()
 }
 
+// Security: D4.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_stored_is_handed_out_loudly_and_stored_later() {
     let fixture = Fixture::new();
@@ -199,6 +200,7 @@ async fn a_write_whose_acknowledgement_was_lost_counts_as_done() {
     assert!(!fixture.has_happened(Event::NotPersisted));
 }
 
+// Security: K4.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_a_fail_over_lost_is_written_again_by_who_remembers_it() {
     let fixture = Fixture::new();
@@ -213,6 +215,7 @@ async fn a_write_that_a_fail_over_lost_is_written_again_by_who_remembers_it() {
     assert_eq!(fixture.server.reuse(), 0, "the spent token was not sent again");
 }
 
+// Security: K3.
 #[tokio::test(start_paused = true)]
 async fn without_a_lock_sessions_take_turns_by_the_lease() {
     let fixture = Fixture::new();
@@ -233,6 +236,7 @@ async fn without_a_lock_sessions_take_turns_by_the_lease() {
     assert_eq!((fixture.server.exchanges(), fixture.server.reuse()), (7, 0));
 }
 
+// Security: I6.
 #[test]
 fn a_lease_whose_holder_died_is_taken_over_after_it_was_seen_standing_still() {
     let fixture = Fixture::new();

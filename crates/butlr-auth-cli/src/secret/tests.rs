@@ -17,6 +17,7 @@ fn a_file_that_others_can_read_is_refused_with_the_chmod_that_mends_it() {
     assert!(from_file(&path).unwrap_err().message.ends_with("holds no secret"));
 }
 
+// Security: I9.
 #[test]
 fn a_long_secret_is_refused_and_not_cut() {
     let folder = tempfile::tempdir().unwrap();

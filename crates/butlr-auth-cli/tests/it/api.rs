@@ -53,6 +53,7 @@ async fn a_token_that_the_server_ended_is_renewed_once_and_the_call_repeated_onc
     }
 }
 
+// Security: D10.
 #[tokio::test]
 async fn a_server_that_always_refuses_sees_at_most_two_calls() {
     let world = World::new().await;
@@ -61,6 +62,7 @@ async fn a_server_that_always_refuses_sees_at_most_two_calls() {
     assert!(world.server.journal().requests(Endpoint::GraphQl) <= 2);
 }
 
+// Security: H11.
 #[tokio::test]
 async fn the_token_goes_to_its_own_origin_alone() {
     let world = World::new().await;
@@ -76,6 +78,7 @@ async fn the_token_goes_to_its_own_origin_alone() {
     assert_eq!(other.journal().requests(Endpoint::GraphQl), 0);
 }
 
+// Security: H11.
 #[tokio::test]
 async fn a_configured_profile_is_not_sent_to_another_host() {
     let world = World::new().await;

@@ -82,6 +82,7 @@ async fn without_a_home_the_environment_is_enough() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+// Security: I9.
 #[tokio::test]
 async fn sessions_are_private_and_where_they_were_asked_to_be() {
     use std::os::unix::fs::PermissionsExt as _;

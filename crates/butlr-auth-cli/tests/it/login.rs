@@ -94,6 +94,7 @@ async fn implicit_reads_the_fragment_and_cannot_be_renewed() {
     assert_eq!(world.server.journal().token_requests(), 0);
 }
 
+// Security: A4, A5.
 #[tokio::test]
 async fn a_forged_or_denied_answer_is_refused() {
     let world = World::new().await;
@@ -124,6 +125,7 @@ async fn a_token_is_imported_from_stdin() {
     world.run_with(&["login", "robot", "--with-token"], &[], &token).failed(3, "name a profile of a person");
 }
 
+// Security: D11.
 #[tokio::test]
 async fn logout_forgets_and_revokes_or_says_that_it_could_not() {
     let world = World::new().await;

@@ -36,6 +36,7 @@ async fn an_unknown_log_level_is_a_configuration_error() {
         .failed(3, "error, warn, info");
 }
 
+// Security: H7.
 #[tokio::test]
 async fn a_process_cannot_dump_core() {
     // The command that fetches a secret inherits the limit of the process that runs it.
@@ -51,6 +52,7 @@ async fn a_process_cannot_dump_core() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "0\n");
 }
 
+// Security: A13.
 #[tokio::test]
 async fn the_password_is_stored_nowhere() {
     let world = World::new().await;

@@ -16,6 +16,7 @@ async fn environment_credentials_work_without_login_and_configuration() {
     assert_eq!(world.server.journal().token_requests(), 1);
 }
 
+// Security: H7.
 #[tokio::test]
 async fn every_format_shows_the_same_token() {
     let world = World::new().await;
@@ -133,6 +134,7 @@ async fn a_warm_token_fetches_no_secret_and_starts_no_connection() {
     world.run(&["-p", "robot", "token", "--force-refresh"]).failed(3, "could not read the secret");
 }
 
+// Security: M6.
 #[tokio::test]
 async fn an_interruption_waits_for_the_exchange_in_flight() {
     let world = World::new().await;

@@ -36,6 +36,7 @@ fn state(request: &AuthorizationRequest) -> String {
 //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
 //= type=test
 //# Request and response parameters MUST NOT be included more than once.
+// Security: A19.
 #[test]
 fn a_provider_cannot_repeat_what_the_request_says_itself() {
     for name in ["state", "code_challenge_method", "redirect_uri"] {
@@ -58,6 +59,7 @@ fn check_refused(request: &mut AuthorizationRequest, redirect: &str, kind: Error
     assert!(!format!("{error:?}").contains(request.state.expose()), "{error:?}");
 }
 
+// Security: A2, A19.
 #[test]
 fn a_code_request_asks_with_pkce_and_keeps_the_endpoints_query() {
     let request = code_request();
@@ -73,6 +75,7 @@ fn a_code_request_asks_with_pkce_and_keeps_the_endpoints_query() {
     assert_eq!(request.url().query_pairs().filter(|(name, _)| name == "state").count(), 1);
 }
 
+// Security: A1.
 #[test]
 fn ten_thousand_requests_share_nothing() {
     let mut seen = HashSet::new();
@@ -82,6 +85,7 @@ fn ten_thousand_requests_share_nothing() {
     }
 }
 
+// Security: A10.
 #[test]
 fn the_right_answer_becomes_a_grant_with_everything_the_token_request_needs() {
     let mut request = code_request();
@@ -98,6 +102,7 @@ fn the_right_answer_becomes_a_grant_with_everything_the_token_request_needs() {
     assert_eq!(code_verifier.challenge(), sent(&request)["code_challenge"]);
 }
 
+// Security: A4.
 #[test]
 fn a_strange_answer_leaves_the_attempt_waiting_and_the_right_one_ends_it() {
     let mut request = code_request();
@@ -131,6 +136,7 @@ fn a_parameter_given_twice_is_refused() {
     }
 }
 
+// Security: A6.
 #[test]
 fn malformed_answers_are_refused() {
     for (parameters, says) in [
@@ -152,6 +158,7 @@ fn malformed_answers_are_refused() {
     check_refused(&mut code_request(), REDIRECT, ErrorKind::InvalidCallback, "no parameters");
 }
 
+// Security: A5.
 #[test]
 fn an_error_is_typed_only_with_the_right_state() {
     let mut request = code_request();
@@ -174,6 +181,7 @@ fn another_issuer_is_refused() {
     }
 }
 
+// Security: A7.
 #[test]
 fn a_promised_issuer_that_is_missing_is_refused_with_both_facts() {
     let provider = provider().with_authorization_response_iss();
@@ -184,6 +192,7 @@ fn a_promised_issuer_that_is_missing_is_refused_with_both_facts() {
     check_refused(&mut request, &redirect, ErrorKind::InvalidCallback, "access_denied");
 }
 
+// Security: A12.
 #[test]
 fn an_implicit_answer_is_read_from_the_fragment_alone() {
     let mut request = implicit_request();
@@ -203,6 +212,7 @@ fn an_implicit_answer_is_read_from_the_fragment_alone() {
     assert_eq!(response.expires_in.unwrap().as_secs(), 60);
 }
 
+// Security: A12.
 #[test]
 fn an_implicit_answer_is_as_strict_as_a_token_response() {
     for (parameters, says) in [
@@ -220,6 +230,7 @@ fn an_implicit_answer_is_as_strict_as_a_token_response() {
 }
 
 proptest! {
+    // Security: H3.
     #[test]
     fn no_redirect_panics(text in ".{0,200}") {
         let _ = code_request().accept(&text);

@@ -36,6 +36,7 @@ fn an_audience_is_one_string_or_a_list() {
     assert!(!has(r#"{"aud":1}"#));
 }
 
+// Security: C8.
 #[test]
 fn what_is_not_a_jwt_is_none() {
     for text in ["", "opaque", "a.b", "a.b.c.d", "e30.W10.x", &"a".repeat(100_000)] {
@@ -44,6 +45,7 @@ fn what_is_not_a_jwt_is_none() {
 }
 
 proptest! {
+    // Security: C8, H3.
     #[test]
     fn no_text_panics(text in ".{0,200}") {
         let _ = UnverifiedClaims::decode(&text);

@@ -5,6 +5,7 @@ use super::{Clock, ManualClock, SystemClock};
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
+// Security: L2.
 #[test]
 fn within_a_boot_the_wall_clock_does_not_matter() {
     let clock = ManualClock::new();
@@ -26,6 +27,7 @@ fn across_boots_wall_time_is_compared() {
     assert_eq!(clock.now().since(&before), Some(HOUR));
 }
 
+// Security: L5.
 #[test]
 fn a_small_lead_counts_as_now_and_a_large_one_as_unknown() {
     let here = ManualClock::new();

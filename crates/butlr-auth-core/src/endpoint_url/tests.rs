@@ -60,6 +60,7 @@ fn what_is_no_endpoint_is_refused_without_showing_a_secret() {
     }
 }
 
+// Security: H4.
 #[test]
 fn debug_leaves_the_query_out() {
     let url: EndpointUrl = "https://as.example.com/token?key=canary".parse().unwrap();

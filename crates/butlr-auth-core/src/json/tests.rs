@@ -12,6 +12,7 @@ fn check(document: &str, reason: Option<&str>) {
     }
 }
 
+// Security: C9.
 #[test]
 fn only_one_whole_object_is_accepted() {
     check(r#"{"a":"canary","b":[1,{"c":null}]}"#, None);
@@ -28,6 +29,7 @@ fn only_one_whole_object_is_accepted() {
     check("\u{feff}{}", Some("is not JSON"));
 }
 
+// Security: C9.
 #[test]
 fn depth_is_bounded() {
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));

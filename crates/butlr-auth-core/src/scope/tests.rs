@@ -22,6 +22,7 @@ fn what_is_not_a_scope_token_is_refused() {
     assert!(Scope::from_tokens([""]).is_err());
 }
 
+// Security: C5.
 #[test]
 fn what_a_grant_lacks_is_named() {
     let asked: Scope = "read:rooms write:rooms".parse().unwrap();

@@ -11,6 +11,7 @@ fn check<K: SecretKind>(value: &str, accepted: bool) {
     }
 }
 
+// Security: H1.
 #[test]
 fn a_secret_is_shown_as_redacted() {
     let secret = ClientSecret::new(CANARY).unwrap();
@@ -18,6 +19,7 @@ fn a_secret_is_shown_as_redacted() {
     assert_eq!(format!("{:#?}", Some(secret)), "Some(\n    ClientSecret([redacted]),\n)");
 }
 
+// Security: C2, H10.
 #[test]
 fn each_kind_refuses_what_its_grammar_forbids() {
     check::<crate::secret::AccessTokenKind>("a.b-c~d+/=", true);

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::{escape, redact};
 
+// Security: H8.
 #[test]
 fn terminal_and_bidirectional_controls_are_escaped() {
     assert_eq!(escape("a\u{1b}[31mb", 99), "a\\u{1b}[31mb");
@@ -16,6 +17,7 @@ fn long_text_is_cut_by_characters() {
     assert_eq!(escape("äöü", 3), "äöü");
 }
 
+// Security: C10, H1.
 #[test]
 fn a_reflected_secret_is_redacted_in_each_encoding() {
     let secret = "p%a+s/s \"q\"";
@@ -32,6 +34,7 @@ fn a_reflected_secret_is_redacted_in_each_encoding() {
     }
 }
 
+// Security: C10.
 #[test]
 fn base64_is_redacted_wherever_the_secret_stands_in_it() {
     let secret = "correct?horse>battery~staple";
@@ -48,6 +51,7 @@ fn base64_is_redacted_wherever_the_secret_stands_in_it() {
     assert_eq!(redact("YWJj is a word", &["a"]), "YWJj is [redacted] word");
 }
 
+// Security: C10.
 #[test]
 fn the_beginning_of_a_secret_at_a_cut_is_redacted() {
     assert_eq!(redact("you sent correct-hors…", &["correct-horse-battery"]), "you sent [redacted]");

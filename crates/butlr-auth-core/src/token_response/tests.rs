@@ -25,6 +25,7 @@ fn check_expires_in(value: &str, seconds: Option<u64>) {
     }
 }
 
+// Security: C3, C4.
 #[test]
 fn a_lifetime_is_a_number_of_seconds_or_refused() {
     check_expires_in("3600", Some(3600));
@@ -51,6 +52,7 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
     assert_eq!(with(r#""expires_in":null"#).unwrap().expires_in, None);
 }
 
+// Security: C4.
 #[test]
 fn an_enormous_lifetime_is_cut_to_ten_years() {
     for value in ["9223372036854775807", "18446744073709551615", "18446744073709551616", "1e300"] {
@@ -58,6 +60,7 @@ fn an_enormous_lifetime_is_cut_to_ten_years() {
     }
 }
 
+// Security: C3.
 #[test]
 fn without_expires_in_the_jwt_or_the_assumption_decides() {
     let assumed = Duration::from_secs(600);
@@ -68,6 +71,7 @@ fn without_expires_in_the_jwt_or_the_assumption_decides() {
     assert_eq!(with(r#""expires_in":5"#).unwrap().lifetime(assumed), Duration::from_secs(5));
 }
 
+// Security: C6.
 #[test]
 fn an_error_is_the_error_that_it_is_and_never_a_token() {
     let error = parse(r#"{"error":"invalid_grant","error_description":"gone"}"#).unwrap_err();
@@ -79,6 +83,7 @@ fn an_error_is_the_error_that_it_is_and_never_a_token() {
     assert!(with(r#""error":null"#).is_ok());
 }
 
+// Security: C7.
 #[test]
 fn only_bearer_tokens_are_understood() {
     for token_type in ["\"Bearer\"", "\"BEARER\"", "\"bearer\""] {
@@ -98,6 +103,7 @@ fn only_bearer_tokens_are_understood() {
     assert!(TokenResponse::from_json(silent.as_bytes(), &lenient).is_ok());
 }
 
+// Security: C2.
 #[test]
 fn a_token_with_a_line_break_or_of_another_type_is_refused() {
     for token in [
@@ -134,6 +140,7 @@ fn a_scope_as_an_array_needs_the_leniency() {
     assert_eq!(scope.to_string(), "a b");
 }
 
+// Security: C10, H1.
 #[test]
 fn errors_and_debug_show_no_secret() {
     for body in [
@@ -152,11 +159,13 @@ fn errors_and_debug_show_no_secret() {
 }
 
 proptest! {
+    // Security: H3.
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = TokenResponse::from_json(&bytes, &Leniency::default());
     }
 
+    // Security: H3.
     #[test]
     fn no_member_panics(value in "[ -~]{0,40}") {
         let _ = with(&format!(r#""expires_in":{value}"#));

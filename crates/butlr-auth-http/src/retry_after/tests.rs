@@ -26,6 +26,7 @@ fn a_date_that_has_passed_means_at_once() {
     check("Wed, 21 Oct 2015 07:28:30 GMT", Some(0));
 }
 
+// Security: B11.
 #[test]
 fn nobody_asks_for_more_than_an_hour() {
     for value in ["86400", "18446744073709551615", "99999999999999999999999", "Wed, 21 Oct 2099 07:28:00 GMT"]

@@ -99,6 +99,7 @@ pub(crate) fn verdict(result: &Result<TokenResponse, Error>, capture: &Capture) 
     shown.replace(&capture.address.to_string(), "[host]")
 }
 
+// Security: C1, C6, C9.
 #[test]
 fn each_answer_has_its_verdict() {
     insta::glob!("responses/*.http", |path| {
@@ -128,6 +129,7 @@ fn a_named_leniency_accepts_what_the_strict_profile_refuses() {
     check_leniency("scope-array.http", Leniency { scope_as_array: true, ..Leniency::default() });
 }
 
+// Security: B10.
 #[tokio::test]
 async fn an_answer_beyond_measure_is_refused_and_not_swallowed() {
     let deep = format!(r#"{{"deep":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));

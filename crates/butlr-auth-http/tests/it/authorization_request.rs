@@ -39,6 +39,7 @@ fn check(name: &str, ask: Ask, provider: &Provider, scope: &str) {
     insta::assert_snapshot!(name.to_owned(), show(one));
 }
 
+// Security: A2.
 #[test]
 fn a_code_is_asked_for_with_state_nonce_and_challenge() {
     check("authorization_code", AuthorizationRequest::code, &example(), "openid read:rooms");

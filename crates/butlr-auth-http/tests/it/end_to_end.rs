@@ -119,6 +119,7 @@ async fn every_grant_in_both_encodings_with_each_client_authentication() {
 //= https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 //= type=test
 //# The client identifier is encoded using the "application/x-www-form-urlencoded" encoding algorithm per Appendix B
+// Security: B1.
 #[tokio::test]
 async fn an_id_and_a_secret_with_every_odd_character_arrive_whole() {
     for dialect in [Dialect::form(), Dialect::json()] {
@@ -136,6 +137,7 @@ async fn an_id_and_a_secret_with_every_odd_character_arrive_whole() {
     }
 }
 
+// Security: C10.
 #[tokio::test]
 async fn a_wrong_secret_is_refused_and_named_in_no_error() {
     let server = AuthorizationServer::start().await.unwrap();
@@ -152,6 +154,7 @@ async fn a_wrong_secret_is_refused_and_named_in_no_error() {
     }
 }
 
+// Security: A11.
 #[tokio::test]
 async fn a_code_is_good_once() {
     let server = AuthorizationServer::start().await.unwrap();
@@ -240,6 +243,7 @@ async fn lost(server: &AuthorizationServer, grant: &Grant) -> Error {
     endpoint(provider(server, Dialect::form()), server.client()).exchange(grant).await.unwrap_err()
 }
 
+// Security: D5.
 #[tokio::test]
 async fn a_lost_answer_is_told_from_a_refusal() {
     use butlr_auth_core::Delivery;

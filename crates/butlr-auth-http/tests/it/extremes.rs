@@ -35,6 +35,7 @@ fn token(member: &str) -> String {
     format!(r#"{{"access_token":"canary-access","token_type":"Bearer",{member}}}"#)
 }
 
+// Security: C1.
 #[tokio::test]
 async fn a_token_of_ten_kilobytes_is_accepted() {
     let long = "a".repeat(10 * 1024);
@@ -42,6 +43,7 @@ async fn a_token_of_ten_kilobytes_is_accepted() {
     assert_eq!(accepted.access_token.expose(), long);
 }
 
+// Security: C1.
 #[tokio::test]
 async fn a_token_of_every_character_that_is_allowed_is_accepted_as_it_is() {
     let every: String = ('!'..='~').collect();
@@ -51,6 +53,7 @@ async fn a_token_of_every_character_that_is_allowed_is_accepted_as_it_is() {
     assert_eq!(accepted.refresh_token.unwrap().expose(), format!(" {every}"));
 }
 
+// Security: C1.
 #[tokio::test]
 async fn megabytes_are_refused() {
     let long = "a".repeat(MIB);
@@ -60,6 +63,7 @@ async fn megabytes_are_refused() {
     check_refused(&token(&format!(r#"{members}"m":1"#)), "exceeds").await;
 }
 
+// Security: C4, C9.
 #[tokio::test]
 async fn numbers_and_depths_without_end_are_refused() {
     check_refused(&token(&format!(r#""expires_in":{}"#, "9".repeat(1000))), "is not").await;
@@ -69,6 +73,7 @@ async fn numbers_and_depths_without_end_are_refused() {
     }
 }
 
+// Security: B10.
 #[tokio::test]
 async fn of_a_hundred_megabytes_a_fraction_is_read() {
     for head in [
@@ -83,6 +88,7 @@ async fn of_a_hundred_megabytes_a_fraction_is_read() {
     }
 }
 
+// Security: C1.
 #[tokio::test]
 async fn ten_thousand_headers_or_one_of_a_megabyte_are_refused() {
     let many: String = (0..10_000).map(|number| format!("X-{number}: canary\r\n")).collect();
@@ -94,6 +100,7 @@ async fn ten_thousand_headers_or_one_of_a_megabyte_are_refused() {
     }
 }
 
+// Security: C6.
 #[tokio::test]
 async fn an_error_of_a_megabyte_is_kept_short() {
     let body = format!(r#"{{"error":"x","error_description":"{}"}}"#, "d".repeat(200 * 1024));

@@ -40,6 +40,7 @@ async fn check(play: Play, kind: ErrorKind, delivery: Delivery) -> Error {
     error
 }
 
+// Security: B6.
 #[tokio::test]
 async fn no_redirect_is_ever_followed() {
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
@@ -54,6 +55,7 @@ async fn no_redirect_is_ever_followed() {
     }
 }
 
+// Security: B6.
 #[tokio::test]
 async fn a_refresh_header_moves_nothing() {
     let sink = Capture::json(TOKEN).await;
@@ -63,6 +65,7 @@ async fn a_refresh_header_moves_nothing() {
     assert!(sink.requests().is_empty());
 }
 
+// Security: B10.
 #[tokio::test]
 async fn an_endless_body_is_cut_off() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".into();
@@ -93,6 +96,7 @@ async fn endless_headers_are_cut_off() {
     check(play, ErrorKind::Unreachable, Delivery::Unanswered).await;
 }
 
+// Security: B10.
 #[tokio::test]
 async fn a_server_that_falls_silent_meets_the_one_deadline() {
     for begun in ["", "HTTP/1.1 200 OK\r\nConte", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"acc"] {
@@ -100,6 +104,7 @@ async fn a_server_that_falls_silent_meets_the_one_deadline() {
     }
 }
 
+// Security: B10.
 #[tokio::test]
 async fn a_body_that_drips_meets_the_one_deadline() {
     let capture =
@@ -116,6 +121,7 @@ async fn a_refusal_whose_body_stalls_is_a_refusal() {
     assert_eq!(error.status(), Some(400));
 }
 
+// Security: D5.
 #[tokio::test]
 async fn a_connection_that_breaks_leaves_the_request_unanswered() {
     for begun in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"acc"] {
@@ -142,6 +148,7 @@ async fn a_name_that_does_not_resolve_sends_nothing() {
     assert!(error.is_transient(), "{error:?}");
 }
 
+// Security: B10.
 #[tokio::test]
 async fn a_handshake_that_stalls_meets_the_connect_deadline() {
     // The server waits for an empty line, which no handshake has.
@@ -171,6 +178,7 @@ async fn a_connection_is_used_again_and_a_dead_one_costs_no_request() {
     }
 }
 
+// Security: B11.
 #[tokio::test]
 async fn a_request_that_was_read_on_a_kept_connection_is_not_sent_again() {
     let answer = response("200 OK", "application/json", TOKEN);
@@ -204,6 +212,7 @@ async fn endpoints_can_share_connections() {
     assert_eq!((capture.requests().len(), capture.connections()), (2, 1));
 }
 
+// Security: B6, N6.
 #[tokio::test]
 async fn a_callers_settings_do_not_switch_redirects_on() {
     let sink = Capture::json(TOKEN).await;
@@ -230,6 +239,7 @@ async fn a_grant_without_an_endpoint_is_unsupported() {
     assert_eq!((error.kind(), error.delivery()), (ErrorKind::Unsupported, Delivery::NotSent));
 }
 
+// Security: A8.
 #[tokio::test]
 async fn a_code_goes_to_no_other_provider() {
     let capture = Capture::json(TOKEN).await;
@@ -257,6 +267,7 @@ fn a_json_member_stands_once() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
 }
 
+// Security: H1.
 #[test]
 fn debug_shows_no_secret() {
     let endpoint = endpoint("https://as.example.com/token?key=canary");

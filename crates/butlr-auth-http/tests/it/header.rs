@@ -183,6 +183,7 @@ fn clones_share_a_copy_and_other_handles_do_not() {
     assert!(AuthorizationHeader::with_clock(source, clock).try_get().is_none());
 }
 
+// Security: H11.
 #[test]
 fn many_handles_on_one_thread_never_see_each_others_token() {
     let clock = CountingClock::new();
@@ -227,6 +228,7 @@ fn a_failure_is_passed_on_and_not_kept() {
     assert_eq!(get(&header).unwrap(), "Bearer two");
 }
 
+// Security: H1.
 #[test]
 fn debug_shows_no_secret() {
     let (source, clock, header) = fixture();

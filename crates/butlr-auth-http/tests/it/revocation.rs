@@ -31,6 +31,7 @@ async fn check(status: &str, body: &str, kind: ErrorKind) {
     capture.only_request();
 }
 
+// Security: D11.
 #[tokio::test]
 async fn status_200_is_success_whatever_the_body() {
     for body in ["", "{}", "gone", r#"{"error":"invalid_token"}"#] {

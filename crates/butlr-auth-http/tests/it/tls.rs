@@ -98,16 +98,19 @@ async fn a_trusted_certificate_gets_the_request() {
     assert!(server.requests.load(Ordering::Relaxed) > 0);
 }
 
+// Security: B8.
 #[tokio::test]
 async fn a_certificate_of_an_unknown_issuer_gets_nothing() {
     Server::start("127.0.0.1", |_| {}).await.check_refused(false).await;
 }
 
+// Security: B8.
 #[tokio::test]
 async fn a_certificate_of_another_host_gets_nothing() {
     Server::start("as.example.com", |_| {}).await.check_refused(true).await;
 }
 
+// Security: B8.
 #[tokio::test]
 async fn an_expired_certificate_gets_nothing() {
     let expired = |params: &mut CertificateParams| {
@@ -146,6 +149,7 @@ async fn a_handshake_that_breaks_off_sent_nothing() {
     }
 }
 
+// Security: B9.
 #[tokio::test]
 async fn a_proxy_sees_the_host_alone_and_its_refusal_sent_nothing() {
     for end in ["HTTP/1.1 502 Bad Gateway\r\n\r\n", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ""]

@@ -109,6 +109,7 @@ const METHODS: [(ClientAuthenticationMethod, &str); 3] = [
     (ClientAuthenticationMethod::None, "none"),
 ];
 
+// Security: B2, B5.
 #[tokio::test]
 async fn each_grant_with_each_client_authentication_in_each_encoding() {
     for (method, by) in METHODS {

@@ -98,6 +98,7 @@ async fn the_dashboard_way_asks_for_the_audience_on_the_authorization_request() 
     assert!(authorised(&server, &token).await, "the audience is the API's");
 }
 
+// Security: A12.
 #[tokio::test]
 async fn an_implicit_token_comes_from_the_fragment() {
     let server = AuthorizationServer::start().await.unwrap();

@@ -39,6 +39,7 @@ async fn ask<T: Send + 'static>(
     results
 }
 
+// Security: D2.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tasks_on_an_expired_token_cost_one_request() {
     let server = AuthorizationServer::start().await.unwrap();
@@ -50,6 +51,7 @@ async fn a_thousand_tasks_on_an_expired_token_cost_one_request() {
     assert!(server.journal().judge().is_clean());
 }
 
+// Security: D8.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tasks_share_one_typed_failure() {
     let server = AuthorizationServer::start().await.unwrap();
@@ -60,6 +62,7 @@ async fn a_thousand_tasks_share_one_typed_failure() {
     assert_eq!(server.journal().token_requests(), 2);
 }
 
+// Security: M1.
 #[tokio::test]
 async fn a_caller_that_gives_up_costs_no_second_request() {
     let server = AuthorizationServer::start().await.unwrap();

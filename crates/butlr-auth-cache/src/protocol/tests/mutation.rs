@@ -46,6 +46,7 @@ fn ignoring_the_fence_is_found() {
     simulation_finds(Mutation::IgnoreTheFence, true, ROUGH, &expected);
 }
 
+// Security: D4.
 #[test]
 fn publishing_before_persisting_is_found() {
     let expected = [Finding::ShownBeforeDurable];

@@ -54,6 +54,7 @@ fn die_with_the_answer(world: &mut World, number: usize) {
     world.make(Move::Crash(number));
 }
 
+// Security: D5.
 #[test]
 fn an_answer_to_a_replay_does_not_settle_what_an_earlier_request_did() {
     let mut world = world(true);
@@ -76,6 +77,7 @@ fn a_claim_after_which_it_was_too_late_to_send_is_made_again() {
     assert_eq!((world.finding, ledger.generation, world.tally.exchanges), (None, 2, 1));
 }
 
+// Security: K3.
 #[test]
 fn a_late_refusal_does_not_judge_for_whoever_has_taken_over() {
     let mut world = world(false);

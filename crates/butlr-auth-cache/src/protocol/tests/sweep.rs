@@ -103,6 +103,7 @@ fn a_crash_costs_a_login_only_between_rotation_and_commit() {
     assert_eq!(rows, BTreeSet::from([Row::R0, Row::R1, Row::R2, Row::R3, Row::R5]));
 }
 
+// Security: K3.
 #[test]
 fn a_long_pause_costs_a_login_only_while_the_request_is_out() {
     let rows = check(

@@ -56,6 +56,7 @@ async fn folder_and_files_are_private_and_no_temporary_file_stays() {
     }
 }
 
+// Security: I1.
 #[tokio::test]
 async fn a_loose_mode_is_refused_with_the_command_that_mends_it() {
     let fixture = Fixture::new();
@@ -67,6 +68,7 @@ async fn a_loose_mode_is_refused_with_the_command_that_mends_it() {
     assert!(error.to_string().contains("chmod 700"), "{error}");
 }
 
+// Security: I3.
 #[tokio::test]
 async fn links_and_fifos_are_refused_without_being_followed_or_waited_for() {
     let fixture = Fixture::new();
@@ -87,6 +89,7 @@ async fn links_and_fifos_are_refused_without_being_followed_or_waited_for() {
     assert_eq!(fs::read_to_string(target).unwrap(), "untouched");
 }
 
+// Security: I5.
 #[tokio::test]
 async fn a_corrupt_file_is_set_aside_and_the_session_can_begin_anew() {
     let fixture = Fixture::new();
@@ -98,6 +101,7 @@ async fn a_corrupt_file_is_set_aside_and_the_session_can_begin_anew() {
     fixture.write().await;
 }
 
+// Security: I5.
 #[tokio::test]
 async fn a_newer_format_is_refused_and_left_as_it_is() {
     let fixture = Fixture::new();
@@ -108,6 +112,7 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read_to_string(fixture.path("json")).unwrap(), newer);
 }
 
+// Security: I6.
 #[tokio::test]
 async fn a_lock_file_that_was_replaced_does_not_count() {
     let fixture = Fixture::new();
@@ -119,6 +124,7 @@ async fn a_lock_file_that_was_replaced_does_not_count() {
     assert!(matches!(fixture.store.hold(&fixture.key).await.unwrap(), Hold::Held(_)));
 }
 
+// Security: I7.
 #[tokio::test]
 async fn of_many_writers_that_expect_the_same_version_one_wins() {
     let fixture = Fixture::new();

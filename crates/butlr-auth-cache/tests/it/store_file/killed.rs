@@ -15,6 +15,7 @@ use super::{child, key, load, names, new_place, rounds, say, temporary_files, wr
 const ACKNOWLEDGED: &str = "acknowledged ";
 
 /// Each round kills a writer under load after a time that is drawn, and reads what it left.
+// Security: I4.
 #[test]
 fn a_killed_writer_leaves_the_last_acknowledged_entry_or_the_next() {
     if let Some(place) = child::place() {
@@ -89,6 +90,7 @@ fn check_private(place: &Path) {
     }
 }
 
+// Security: I4.
 #[test]
 fn only_what_a_dead_writer_left_is_swept() {
     let (_folder, place) = new_place();

@@ -20,6 +20,7 @@ impl Drop for Neighbour {
     }
 }
 
+// Security: I3.
 #[test]
 fn nothing_is_written_outside_whatever_a_neighbour_puts_in_a_files_place() {
     if let Some(place) = child::place() {
@@ -96,6 +97,7 @@ fn swap_until_killed(place: &Path) {
     }
 }
 
+// Security: I6.
 #[test]
 fn a_lock_file_that_is_deleted_while_held_is_noticed() {
     let (_folder, place) = new_place();

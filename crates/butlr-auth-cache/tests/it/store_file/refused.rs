@@ -21,6 +21,7 @@ fn check_not_opened(path: impl Into<PathBuf>, kind: ErrorKind, mend: &str) {
     assert!(!error.to_string().contains(char::is_control), "{error}");
 }
 
+// Security: I1.
 #[test]
 fn modes_are_right_from_the_start_under_every_umask() {
     if let Some(place) = child::place() {
@@ -38,6 +39,7 @@ fn modes_are_right_from_the_start_under_every_umask() {
     }
 }
 
+// Security: I1.
 #[test]
 fn a_folder_that_is_not_ours_alone_is_refused_before_anything_is_written() {
     let (folder, place) = new_place();
@@ -57,6 +59,7 @@ fn a_folder_that_is_not_ours_alone_is_refused_before_anything_is_written() {
     assert!(names(&place).is_empty());
 }
 
+// Security: I3.
 #[test]
 fn what_belongs_to_another_user_is_refused() {
     let (_folder, place) = new_place();
@@ -81,6 +84,7 @@ fn what_belongs_to_another_user_is_refused() {
 
 type Make<'a> = &'a dyn Fn(&Path);
 
+// Security: I3.
 #[test]
 fn things_that_are_no_files_are_refused_by_name() {
     let (folder, place) = new_place();
@@ -114,6 +118,7 @@ fn things_that_are_no_files_are_refused_by_name() {
     write(&store, "\"new\"").unwrap();
 }
 
+// Security: I5.
 #[test]
 fn every_damaged_file_is_set_aside_whole_and_private() {
     let (_folder, place) = new_place();
@@ -145,6 +150,7 @@ fn every_damaged_file_is_set_aside_whole_and_private() {
     }
 }
 
+// Security: I5.
 #[test]
 fn a_gigabyte_is_not_read() {
     let (_folder, place) = new_place();
@@ -166,6 +172,7 @@ fn an_entry_that_is_too_long_is_not_written() {
     check_stored(&store, "\"old\"");
 }
 
+// Security: I9.
 #[test]
 fn paths_that_cannot_be_are_typed_errors_that_name_the_mend() {
     let (folder, _) = new_place();
@@ -228,6 +235,7 @@ fn a_read_only_folder_is_a_typed_error() {
     }
 }
 
+// Security: I9.
 #[test]
 fn the_users_folder_follows_the_environment() {
     if std::env::var_os("BUTLR_AUTH_STORE_EXPECTS").is_some() {

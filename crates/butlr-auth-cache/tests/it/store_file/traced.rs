@@ -17,6 +17,7 @@ fn strace_is_missing() -> bool {
     missing
 }
 
+// Security: I2.
 #[test]
 fn a_write_is_synced_before_its_rename_and_its_folder_after() {
     if let Some(place) = child::place() {
@@ -63,6 +64,7 @@ fn step(line: &str, place: &Path) -> Option<&'static str> {
     })
 }
 
+// Security: I4.
 #[test]
 fn a_call_that_fails_is_a_typed_error_and_costs_nothing() {
     let test = "store_file::traced::a_call_that_fails_is_a_typed_error_and_costs_nothing";
@@ -99,6 +101,7 @@ fn a_call_that_fails_is_a_typed_error_and_costs_nothing() {
 }
 
 /// A file that may not grow: the first bytes are written, the next ones fail, as on a disk that fills up.
+// Security: I4.
 #[test]
 fn a_write_that_stops_half_way_costs_nothing() {
     if let Some(place) = child::place() {
@@ -117,6 +120,7 @@ fn a_write_that_stops_half_way_costs_nothing() {
 }
 
 /// In a file system of its own, as root of a namespace of its own.
+// Security: D4, I4.
 #[test]
 fn a_full_and_a_read_only_disk_serve_what_they_have_and_recover() {
     if let Some(place) = child::place() {
@@ -169,6 +173,7 @@ fn full_then_read_only(place: &Path) {
     write(&store, "\"after\"").unwrap();
 }
 
+// Security: M1.
 #[test]
 fn a_write_whose_caller_is_gone_is_finished() {
     use butlr_auth_cache::{Entry, Id, TokenStore as _};
