@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   butlr-auth login                          log in to Butlr with user name and password
   butlr-auth token                          print an access token that is valid now
+  butlr-auth run -- ./report.py             run a program with a token in its environment
   curl -H \"$(butlr-auth token -f header)\" https://api.butlr.io/api/v3/graphql …
   butlr-auth api graphql -f query='{ sites { data { id name } } }'
   BUTLR_CLIENT_ID=… BUTLR_CLIENT_SECRET=… butlr-auth token      no login, no configuration
@@ -23,7 +24,7 @@ Examples:
 Exit codes:
   0 done   2 usage   3 configuration   4 log in (again)   5 the server refused
   6 temporary: try again   7 storage   8 api: HTTP status 400 or more   130 interrupted
-  1 anything else
+  1 anything else   run: 126 cannot be executed, 127 not found, else the command's own
 
 stdout carries the result and nothing else; on failure it is empty.";
 
@@ -95,6 +96,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Login(command::login::Arguments),
     Token(command::token::Arguments),
+    Run(command::run::Arguments),
     Api(command::api::Arguments),
     #[command(visible_alias = "whoami")]
     Status(command::status::Arguments),
@@ -111,6 +113,7 @@ impl Command {
         match self {
             #[cfg(feature = "demo")]
             Self::Demo(arguments) => arguments.stays_up(),
+            Self::Token(arguments) => arguments.stays_up(),
             _ => false,
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod token;
 
@@ -20,6 +21,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     match command {
         Command::Login(arguments) => Box::pin(login::run(context, &arguments)).await,
         Command::Token(arguments) => Box::pin(token::run(context, &arguments)).await,
+        Command::Run(arguments) => Box::pin(run::run(context, &arguments)).await,
         Command::Api(arguments) => Box::pin(api::run(context, arguments)).await,
         Command::Status(arguments) => Box::pin(status::run(context, &arguments)).await,
         Command::Logout(arguments) => Box::pin(logout::run(context, &arguments)).await,

@@ -236,6 +236,17 @@ impl Config {
         Ok(config)
     }
 
+    /// The variables of the environment that hold a secret of any profile.
+    pub(crate) fn secret_variables(&self) -> Vec<String> {
+        let secrets = self.profiles.values().filter_map(|profile| profile.client_secret.as_ref());
+        secrets
+            .filter_map(|secret| match secret {
+                SecretConfig::Env(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Resolves a path of the configuration: `~/` is the home directory, and a relative path begins at the file.
     pub(crate) fn resolve(&self, path: &Path, environment: &Environment) -> PathBuf {
         if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), environment.path("HOME")) {

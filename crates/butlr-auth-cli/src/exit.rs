@@ -16,6 +16,10 @@ pub(crate) enum Exit {
     Storage = 7,
     /// `api`: the status is 400 or more, and the body is on stdout.
     HttpStatus = 8,
+    /// `run`: the command is there and cannot be executed.
+    NotExecutable = 126,
+    /// `run`: there is no such command.
+    NotFound = 127,
     Interrupted = 130,
 }
 

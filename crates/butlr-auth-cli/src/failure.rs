@@ -38,6 +38,16 @@ impl Failure {
         Self { exit: Exit::Interrupted, kind: "interrupted", message: "interrupted".to_owned(), mend: None }
     }
 
+    /// A command that could not be run in this process's place.
+    pub(crate) fn not_run(program: &str, error: &std::io::Error) -> Self {
+        let (exit, kind) = match error.kind() {
+            std::io::ErrorKind::NotFound => (Exit::NotFound, "not_found"),
+            _ => (Exit::NotExecutable, "not_executable"),
+        };
+        let shown = butlr_auth::core::text::escape(program, 128);
+        Self { exit, kind, message: format!("could not run `{shown}`: {error}"), mend: None }
+    }
+
     /// Says what to do about it, unless that is said already.
     pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
         self.mend.get_or_insert_with(|| mend.into());

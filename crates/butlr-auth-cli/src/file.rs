@@ -1,11 +1,15 @@
 //! Files of the user's, read with care: what is opened is what is judged, and nothing waits for a writer.
 
+mod replace;
+
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
+
+pub(crate) use replace::replace;
 
 /// An open regular file.
 pub(crate) struct File {

@@ -11,17 +11,19 @@ use crate::terminal;
 
 /// Runs a command to its end. The first interruption waits for what its sessions have under way, the second leaves.
 pub(crate) async fn finishing(context: &Context, command: Command) -> Result<Exit, Failure> {
-    if command.ends_by_signal() {
-        return command::run(context, command).await;
-    }
+    let by_signal = command.ends_by_signal();
     let mut signals = Signals::new()?;
     let ended = tokio::select! {
         ended = command::run(context, command) => ended,
-        () = signals.next() => {
+        () = signals.next(), if !by_signal => {
             terminal::restore_echo();
             Err(Failure::interrupted())
         }
     };
+    if by_signal {
+        // The first one was the command's own.
+        signals = Signals::new()?;
+    }
     tokio::select! {
         () = context.shutdown() => {}
         () = signals.next() => return Err(Failure::interrupted()),

@@ -11,11 +11,13 @@ mod cli;
 mod command;
 mod config;
 mod context;
+mod core_dumps;
 mod endpoint;
 mod environment;
 mod exit;
 mod failure;
 mod file;
+mod form;
 mod interrupt;
 mod logging;
 mod output;
@@ -36,7 +38,7 @@ use exit::Exit;
 use output::Output;
 
 fn main() -> ExitCode {
-    forbid_core_dumps();
+    core_dumps::forbid();
     let environment = Environment::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -60,13 +62,6 @@ fn main() -> ExitCode {
         }
     }
     .into()
-}
-
-/// A core dump would hold every secret of the process.
-fn forbid_core_dumps() {
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    // It cannot fail downwards; if it does nevertheless, a token is still better than none.
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }
 
 impl From<Exit> for ExitCode {

@@ -1,18 +1,21 @@
 //! `token`: an access token that is valid now, and nothing else on stdout.
 
+mod watch;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use butlr_auth::{Clock as _, ErrorKind, SessionState, Token};
-use clap::{Args, ValueEnum};
-use serde_json::json;
+use butlr_auth::{Clock as _, ErrorKind, Session, SessionState, Token};
+use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file;
+use crate::form::{self, Form};
 use crate::profile::Profile;
-use crate::shell;
-use crate::time::{parse_duration, rfc3339};
+use crate::time::parse_duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,9 +24,14 @@ Examples:
   eval \"$(butlr-auth token --shell)\"                 as variables of this shell
   butlr-auth token -f json | jq -r .expires_at       with its end, scope and profile
   butlr-auth token --min-ttl 10m                     for a job that takes ten minutes
+  butlr-auth token -o /run/app/token --watch         a file that always holds a good one
 
 It never prompts and never opens a browser: if a person is needed, it exits with 4 and says which
-command helps.";
+command helps.
+
+With -o the file is replaced whole, so that a reader sees the old token or the new, and only its owner
+can read it. With --watch it is kept fresh until Ctrl-C or SIGTERM, which leave it as it is; while the
+server cannot be reached the token in it stays.";
 
 /// Print an access token that is valid now
 #[derive(Debug, Args)]
@@ -31,7 +39,7 @@ command helps.";
 pub(crate) struct Arguments {
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "raw")]
-    format: Format,
+    format: Form,
 
     /// Print `export NAME='value'` lines for a shell to evaluate
     #[arg(long, conflicts_with = "format")]
@@ -48,59 +56,74 @@ pub(crate) struct Arguments {
     /// Ask nobody: print the stored token if it is still good
     #[arg(long)]
     offline: bool,
+
+    /// Write it to this file, which only you can read, and not to stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Stay, and keep the file fresh
+    #[arg(long, requires = "output", conflicts_with = "offline")]
+    watch: bool,
 }
 
-/// The forms of a printed token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The token alone
-    Raw,
-    /// `Authorization: Bearer …`
-    Header,
-    /// One JSON document
-    Json,
-    /// `NAME=value` lines
-    Env,
+impl Arguments {
+    pub(crate) fn stays_up(&self) -> bool {
+        self.watch
+    }
+
+    fn min_ttl(&self) -> Duration {
+        self.min_ttl.unwrap_or_default()
+    }
+
+    fn text(&self, context: &Context, profile: &Profile, token: &Token) -> Zeroizing<String> {
+        if context.output.is_json() {
+            form::render(context, profile, token, Form::Json)
+        } else if self.shell {
+            form::exports(profile, token)
+        } else {
+            form::render(context, profile, token, self.format)
+        }
+    }
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let profile = context.profile()?;
-    let token = obtain(context, &profile, arguments)
-        .await
-        .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
-    let text = if context.output.is_json() {
-        as_json(context, &profile, &token)
-    } else if arguments.shell {
-        variables(&profile, &token)
-            .map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)))
-            .concat()
-    } else {
-        match arguments.format {
-            Format::Raw => format!("{}\n", token.access_token().expose()),
-            Format::Header => format!("Authorization: Bearer {}\n", token.access_token().expose()),
-            Format::Json => as_json(context, &profile, &token),
-            Format::Env => {
-                variables(&profile, &token).map(|(name, value)| format!("{name}={value}\n")).concat()
-            }
-        }
-    };
-    context.output.result(Zeroizing::new(text).as_bytes())?;
+    let mend = |failure: Failure| failure.mend_by_login(&profile.login_command());
+    if arguments.watch {
+        return watch::run(context, &profile, arguments).await.map_err(mend);
+    }
+    let session = context.open(&profile)?;
+    let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
+    let text = arguments.text(context, &profile, &token);
+    match &arguments.output {
+        Some(path) => write(path, &text)?,
+        None => context.output.result(text.as_bytes())?,
+    }
     Ok(Exit::Done)
 }
 
-async fn obtain(context: &Context, profile: &Profile, arguments: &Arguments) -> Result<Token, Failure> {
-    let session = context.open(profile)?;
-    let min_ttl = arguments.min_ttl.unwrap_or_default();
+async fn obtain(
+    context: &Context,
+    profile: &Profile,
+    session: &Session,
+    arguments: &Arguments,
+) -> Result<Token, Failure> {
+    let min_ttl = arguments.min_ttl();
     if arguments.offline {
         return stored(context, profile, min_ttl, session.status().await?);
     }
     if arguments.force_refresh {
         return Ok(session.renew().await?);
     }
-    if !min_ttl.is_zero() {
-        // Loads the stored token, so that it is measured before it is handed out.
-        session.status().await?;
-    }
+    outliving(context, session, min_ttl).await
+}
+
+/// Gets a token that is good for `min_ttl`, or the longest one that the server gives, with a warning.
+pub(super) async fn outliving(
+    context: &Context,
+    session: &Session,
+    min_ttl: Duration,
+) -> Result<Token, Failure> {
     let token = session.token_outliving(min_ttl).await?;
     let remaining = token.remaining(context.clock.boot());
     if remaining < min_ttl {
@@ -133,29 +156,8 @@ fn stored(
     })
 }
 
-fn as_json(context: &Context, profile: &Profile, token: &Token) -> String {
-    let ends = token.validity().expires_at_wall;
-    let document = json!({
-        "schema": 1,
-        "access_token": token.access_token().expose(),
-        "token_type": token.token_type().as_str(),
-        "expires_at": ends.and_then(rfc3339),
-        "expires_in": ends.map(|_| token.remaining(context.clock.boot()).as_secs()),
-        "scope": token.scope().to_string(),
-        "profile": profile.name,
-    });
-    format!("{document}\n")
-}
-
-/// The variables that a program of the caller's expects.
-fn variables(profile: &Profile, token: &Token) -> [(&'static str, String); 3] {
-    [
-        ("BUTLR_ACCESS_TOKEN", token.access_token().expose().to_owned()),
-        ("BUTLR_TOKEN_EXPIRES_AT", token.validity().expires_at_wall.and_then(rfc3339).unwrap_or_default()),
-        ("BUTLR_BASE_URL", profile.base_url.as_ref().map_or_else(String::new, |(url, _)| base(url.as_str()))),
-    ]
-}
-
-fn base(url: &str) -> String {
-    url.trim_end_matches('/').to_owned()
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    file::replace(path, text.as_bytes()).map_err(|error| {
+        Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()))
+    })
 }

@@ -18,7 +18,7 @@ fn check(name: &str, arguments: &[&str]) {
 #[test]
 fn help_teaches_by_example() {
     check("butlr-auth", &[]);
-    for command in ["login", "token", "api", "status", "logout", "client", "inspect", "demo"] {
+    for command in ["login", "token", "run", "api", "status", "logout", "client", "inspect", "demo"] {
         check(command, &[command]);
     }
     for command in ["create", "list", "show", "delete"] {

@@ -6,6 +6,7 @@ mod configuration;
 mod demo;
 mod help;
 mod login;
+mod run;
 mod secrets;
 mod token;
 mod world;

@@ -1,0 +1,97 @@
+//! The forms in which a token is handed to other programs.
+
+use butlr_auth::{Clock as _, Token};
+use clap::ValueEnum;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::profile::Profile;
+use crate::shell;
+use crate::time::rfc3339;
+
+/// What Kubernetes calls the form that it reads.
+const KUBE_VERSION: &str = "client.authentication.k8s.io/v1";
+
+/// Where `kubectl` says which version of its form it reads.
+const KUBE_INFO: &str = "KUBERNETES_EXEC_INFO";
+
+/// A form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// The token alone
+    Raw,
+    /// `Authorization: Bearer …`
+    Header,
+    /// One JSON document
+    Json,
+    /// `NAME=value` lines
+    Env,
+    /// What `kubectl` reads from a credential plugin
+    Kube,
+}
+
+/// Writes the token in a form, its last line ended.
+pub(crate) fn render(context: &Context, profile: &Profile, token: &Token, form: Form) -> Zeroizing<String> {
+    let access_token = token.access_token().expose();
+    Zeroizing::new(match form {
+        Form::Raw => format!("{access_token}\n"),
+        Form::Header => format!("Authorization: Bearer {access_token}\n"),
+        Form::Json => document(context, profile, token),
+        Form::Env => variables(profile, token).map(|(name, value)| format!("{name}={}\n", *value)).concat(),
+        Form::Kube => exec_credential(context.environment.text(KUBE_INFO).ok().flatten().as_deref(), token),
+    })
+}
+
+/// Writes the token as lines that a shell evaluates.
+pub(crate) fn exports(profile: &Profile, token: &Token) -> Zeroizing<String> {
+    let lines =
+        variables(profile, token).map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)));
+    Zeroizing::new(lines.concat())
+}
+
+/// The variables that a program of the caller's expects. One without a value is empty.
+pub(crate) fn variables(profile: &Profile, token: &Token) -> [(&'static str, Zeroizing<String>); 3] {
+    let base_url = profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/').to_owned());
+    [
+        ("BUTLR_ACCESS_TOKEN", token.access_token().expose().to_owned()),
+        ("BUTLR_TOKEN_EXPIRES_AT", token.validity().expires_at_wall.and_then(rfc3339).unwrap_or_default()),
+        ("BUTLR_BASE_URL", base_url.unwrap_or_default()),
+    ]
+    .map(|(name, value)| (name, Zeroizing::new(value)))
+}
+
+fn document(context: &Context, profile: &Profile, token: &Token) -> String {
+    let ends = token.validity().expires_at_wall;
+    let document = json!({
+        "schema": 1,
+        "access_token": token.access_token().expose(),
+        "token_type": token.token_type().as_str(),
+        "expires_at": ends.and_then(rfc3339),
+        "expires_in": ends.map(|_| token.remaining(context.clock.boot()).as_secs()),
+        "scope": token.scope().to_string(),
+        "profile": profile.name,
+    });
+    format!("{document}\n")
+}
+
+/// An `ExecCredential`, in the version that the caller speaks. A token that does not end has no
+/// `expirationTimestamp`.
+fn exec_credential(asked: Option<&str>, token: &Token) -> String {
+    let asked = asked.and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok());
+    let version = asked
+        .as_ref()
+        .and_then(|info| info.get("apiVersion")?.as_str())
+        .filter(|version| version.starts_with("client.authentication.k8s.io/"))
+        .unwrap_or(KUBE_VERSION);
+    let token_itself = token.access_token().expose();
+    let status = match token.validity().expires_at_wall.and_then(rfc3339) {
+        Some(ends) => json!({ "token": token_itself, "expirationTimestamp": ends }),
+        None => json!({ "token": token_itself }),
+    };
+    let document = json!({ "apiVersion": version, "kind": "ExecCredential", "status": status });
+    format!("{document}\n")
+}
+
+#[cfg(test)]
+mod tests;
