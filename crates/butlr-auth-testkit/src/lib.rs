@@ -51,6 +51,11 @@
 //! some real servers. Refresh tokens are good once; using one again outside the
 //! [reuse interval](Builder::reuse_interval) ends its family.
 //!
+//! # Features
+//!
+//! `servers` (Unix, off by default): `servers` starts the real Redis, PostgreSQL and PgBouncer of this machine for
+//! the tests of stores.
+//!
 //! # What it is not
 //!
 //! A server for anybody else. It keeps nothing, limits nothing, and its secrets are sample data
@@ -80,6 +85,8 @@ mod parameters;
 mod random;
 mod registry;
 mod server;
+#[cfg(all(unix, feature = "servers"))]
+pub mod servers;
 mod settings;
 mod state;
 mod time;

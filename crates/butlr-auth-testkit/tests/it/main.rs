@@ -10,4 +10,6 @@ mod clients;
 mod faults;
 mod judgement;
 mod refresh;
+#[cfg(all(unix, feature = "servers"))]
+mod servers;
 mod token;
