@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod defects;
 mod deps;
 mod docs;
 mod msrv;
@@ -44,6 +45,8 @@ enum Command {
     #[cfg(unix)]
     #[command(hide = true)]
     SoakWorker,
+    /// Breaks a copy of the tree, one promise at a time: the test that shows each must fail
+    Defects(defects::Options),
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -76,6 +79,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Soak(options) => soak::run(&workspace, options),
         #[cfg(unix)]
         Command::SoakWorker => soak::run_worker(),
+        Command::Defects(options) => defects::run(&workspace, options),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Security(options) => security::run(&workspace, options),

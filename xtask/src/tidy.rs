@@ -93,13 +93,14 @@ impl File {
         self.is_rust() && (self.path.contains("/tests/") || self.path.ends_with("/tests.rs"))
     }
 
-    /// What somebody else or a program wrote: recorded answers, snapshots, the lock file, licences.
+    /// What somebody else or a program wrote: recorded answers, snapshots, patches, the lock file, licences.
     fn is_data(&self) -> bool {
         let not_prose = !self.is_rust() && !self.is_markdown();
         not_prose
             && (self.path.starts_with("crates/") || self.path.starts_with("LICENSE"))
             && !self.path.ends_with(".toml")
             || self.path == "Cargo.lock"
+            || self.path.ends_with(".patch")
     }
 
     /// The lines with their numbers, from one.

@@ -269,6 +269,7 @@ async fn a_rejected_token_is_renewed_once_for_everybody() {
         session.reject(&first.fingerprint());
     }
     assert_eq!(text(&session.token().await.unwrap()), "access-2");
+    fixture.clock.advance(6 * SECOND);
     session.reject(&first.fingerprint());
     assert_eq!(text(&session.token().await.unwrap()), "access-2", "a late report changes nothing");
     assert_eq!(fixture.server.exchanges(), 2);

@@ -4,7 +4,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use butlr_auth_core::{ClientId, EndpointIdentity, ErrorKind, Provider};
 use tempfile::TempDir;
 
-use super::FileStore;
+use super::directory::Directory;
+use super::lock::Lock;
+use super::{FileStore, temporary};
 use crate::{Entry, Hold, Id, Party, SessionKey, Swap, TokenStore as _};
 
 struct Fixture {
@@ -113,15 +115,21 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
 }
 
 // Security: I6.
-#[tokio::test]
-async fn a_lock_file_that_was_replaced_does_not_count() {
+#[test]
+fn a_writer_whose_lock_file_was_removed_writes_nothing() {
     let fixture = Fixture::new();
-    let Hold::Held(first) = fixture.store.hold(&fixture.key).await.unwrap() else {
-        panic!("nobody holds it")
-    };
-    assert!(matches!(fixture.store.hold(&fixture.key).await.unwrap(), Hold::Busy));
-    drop(first);
-    assert!(matches!(fixture.store.hold(&fixture.key).await.unwrap(), Hold::Held(_)));
+    let directory = Directory::open(fixture.store.directory().to_owned()).unwrap();
+    let digest = fixture.key.digest();
+    let lock_name = format!("{digest}.lock");
+    let lock = Lock::take(&directory, &lock_name).unwrap().unwrap();
+    temporary::replace(&directory, &digest, b"first", &lock).unwrap();
+    fs::remove_file(fixture.path("lock")).unwrap();
+    let error = temporary::replace(&directory, &digest, b"second", &lock).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    // One of the same name is not the same file.
+    let _newer = Lock::take(&directory, &lock_name).unwrap().unwrap();
+    assert!(!lock.excludes(&directory).unwrap());
+    assert_eq!(fs::read(fixture.path("json")).unwrap(), b"first");
 }
 
 // Security: I7.
