@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::directory::Directory;
 use super::lock::Lock;
 use super::{FileStore, temporary};
-use crate::{Entry, Hold, Id, Party, SessionKey, Swap, TokenStore as _};
+use crate::{Entry, Id, Party, SessionKey, Swap, TokenStore as _};
 
 struct Fixture {
     folder: TempDir,
