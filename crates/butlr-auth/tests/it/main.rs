@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod flows;
+#[cfg(target_os = "linux")]
+mod memory;
 mod sharing;
 
 use butlr_auth::{
