@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::time::parse_duration;
+use crate::time::parse_deadline;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Print results and errors as JSON
+    /// Print results, errors and warnings as JSON, one document a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -63,7 +63,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Log decisions to stderr; twice for every step. Secrets are never in it
+    /// Log decisions to stderr; twice for every step and when. Secrets are never in it
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -76,7 +76,7 @@ pub(crate) struct Global {
     pub(crate) no_input: bool,
 
     /// Wait this long for a server at most
-    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_deadline)]
     pub(crate) timeout: Duration,
 }
 
@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Status(command::status::Arguments),
     Logout(command::logout::Arguments),
     Client(command::client::Arguments),
+    Profile(command::profile::Arguments),
     Inspect(command::inspect::Arguments),
     #[cfg(feature = "demo")]
     Demo(command::demo::Arguments),

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -26,6 +27,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Status(arguments) => Box::pin(status::run(context, &arguments)).await,
         Command::Logout(arguments) => Box::pin(logout::run(context, &arguments)).await,
         Command::Client(arguments) => Box::pin(client::run(context, arguments.command)).await,
+        Command::Profile(arguments) => Box::pin(profile::run(context, arguments.command)).await,
         Command::Inspect(arguments) => Box::pin(inspect::run(context, &arguments)).await,
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => Box::pin(demo::run(context, arguments)).await,

@@ -1,7 +1,9 @@
 //! Logs on stderr: this product's own, which are redacted by construction, and nobody else's.
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -22,12 +24,17 @@ pub(crate) fn start(global: &Global, environment: &Environment, output: &Output)
         (1, _) => LevelFilter::DEBUG,
         (_, _) => LevelFilter::TRACE,
     };
+    let ours = Targets::new().with_target("butlr_auth", level);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(output.color() != anstream::ColorChoice::Never)
-        .without_time();
-    let ours = Targets::new().with_target("butlr_auth", level);
+        .with_ansi(output.color() != anstream::ColorChoice::Never);
+    let registry = tracing_subscriber::registry();
     // A second subscriber is impossible here: this is the one place that sets it.
-    let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
+    let _ = if level >= LevelFilter::TRACE {
+        // Steps are looked at for what took so long: each says when, and which part of the program it was.
+        registry.with(lines.with_timer(uptime()).with_filter(ours)).try_init()
+    } else {
+        registry.with(lines.without_time().with_target(false).with_filter(ours)).try_init()
+    };
     Ok(())
 }

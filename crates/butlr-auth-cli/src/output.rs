@@ -1,4 +1,5 @@
-//! The two streams: stdout carries the one result, stderr everything else.
+//! The two streams: stdout carries the one result, stderr everything else. With `--json` every line of either is a
+//! document.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
@@ -67,20 +68,20 @@ impl Output {
     /// Tells a person something that is neither result nor trouble.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.say("", Style::new(), text);
+            self.tell("note", "", Style::new(), text);
         }
     }
 
     /// Tells of something that was survived.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
-            self.say("warning: ", AnsiColor::Yellow.on_default().bold(), text);
+            self.tell("warning", "warning: ", AnsiColor::Yellow.on_default().bold(), text);
         }
     }
 
     /// Shows what a person must see to go on, whatever `--quiet` says.
     pub(crate) fn ask(&self, text: &str) {
-        self.say("", Style::new(), text);
+        self.tell("ask", "", Style::new(), text);
     }
 
     /// Begins a line that the person ends.
@@ -107,6 +108,16 @@ impl Output {
         self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.message);
         if let Some(mend) = &failure.mend {
             self.say(" mend: ", AnsiColor::Green.on_default().bold(), mend);
+        }
+    }
+
+    /// One line: text, or a document that a program tells from the error by its `level`.
+    fn tell(&self, level: &str, label: &str, style: Style, text: &str) {
+        if self.json {
+            let document = json!({ "schema": 1, "level": level, "message": text });
+            self.say("", Style::new(), &document.to_string());
+        } else {
+            self.say(label, style, text);
         }
     }
 

@@ -14,6 +14,14 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
+/// As [`parse_duration`], of a time in which something can happen.
+pub(crate) fn parse_deadline(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("nothing can be done in no time: write a duration such as 30s".to_owned()),
+        deadline => Ok(deadline),
+    }
+}
+
 /// Writes an instant as RFC 3339 in UTC, to the second.
 pub(crate) fn rfc3339(at: SystemTime) -> Option<String> {
     let at = Timestamp::try_from(at).ok()?;

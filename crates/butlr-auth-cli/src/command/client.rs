@@ -1,5 +1,7 @@
 //! `client`: Butlr's client credentials, minted and managed.
 
+mod save;
+
 use butlr_auth::ErrorKind;
 use butlr_auth::core::text::escape;
 use clap::{Args, Subcommand};
@@ -17,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   butlr-auth client create nightly-report --description 'the cron job on db3'
   umask 077; butlr-auth client create ci > ci.env        BUTLR_CLIENT_ID=… and BUTLR_CLIENT_SECRET=…
+  butlr-auth client create nightly --save-profile nightly      kept in a profile, printed nowhere
   butlr-auth client list
   butlr-auth client delete client_abc
 
@@ -44,6 +47,9 @@ pub(crate) enum ClientCommand {
         /// What it is for
         #[arg(long, default_value = "", hide_default_value = true)]
         description: String,
+        /// Keep the secret in a new profile of this name, and print it nowhere
+        #[arg(long, value_name = "PROFILE")]
+        save_profile: Option<String>,
     },
     /// List the clients
     #[command(after_long_help = EXAMPLES)]
@@ -63,12 +69,19 @@ pub(crate) enum ClientCommand {
 }
 
 pub(crate) async fn run(context: &Context, command: ClientCommand) -> Result<Exit, Failure> {
-    let api = Api::new(context, &context.profile()?)?;
+    let profile = context.profile()?;
+    let api = Api::new(context, &profile)?;
     match command {
-        ClientCommand::Create { name, description } => {
+        ClientCommand::Create { name, description, save_profile } => {
+            let place =
+                save_profile.map(|name| save::Place::reserve(context, &profile, &name)).transpose()?;
             let wish = json!({ "name": name, "description": description });
             let answer = call(&api, Method::POST, PATH, Some(&wish)).await?;
-            created(context, &document(&answer)?)?;
+            let minted = Minted::of(document(&answer)?)?;
+            match place {
+                Some(place) => place.keep(context, &api, &minted).await?,
+                None => printed(context, &minted)?,
+            }
         }
         ClientCommand::List => {
             let answer = call(&api, Method::GET, PATH, None).await?;
@@ -131,25 +144,37 @@ fn document(answer: &Answer) -> Result<Value, Failure> {
         .map_err(|_| Failure::new(ErrorKind::InvalidResponse, "the API's answer is no JSON document"))
 }
 
+/// A client as the API has just made it.
+struct Minted {
+    id: String,
+    secret: Zeroizing<String>,
+    document: Value,
+}
+
+impl Minted {
+    fn of(mut document: Value) -> Result<Self, Failure> {
+        let mut member = |name: &str| match document.get_mut(name).map(Value::take) {
+            Some(Value::String(text)) if !text.is_empty() && !text.chars().any(char::is_control) => Ok(text),
+            _ => Err(Failure::new(
+                ErrorKind::InvalidResponse,
+                format!("the API's answer holds no usable `{name}`"),
+            )),
+        };
+        let (id, secret) = (member("client_id")?, Zeroizing::new(member("client_secret")?));
+        Ok(Self { id, secret, document })
+    }
+}
+
 /// Prints the credentials, ready to be used as environment, or as JSON.
-fn created(context: &Context, client: &Value) -> Result<(), Failure> {
-    let member = |name: &str| {
-        client
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.chars().any(char::is_control))
-            .ok_or_else(|| {
-                Failure::new(ErrorKind::InvalidResponse, format!("the API's answer holds no usable `{name}`"))
-            })
-    };
-    let (id, secret) = (member("client_id")?, member("client_secret")?);
+fn printed(context: &Context, minted: &Minted) -> Result<(), Failure> {
+    let (id, secret) = (&minted.id, minted.secret.as_str());
     if context.output.is_json() {
         context.output.document(&json!({
             "schema": 1,
             "client_id": id,
             "client_secret": secret,
-            "name": client.get("name"),
-            "description": client.get("description"),
+            "name": minted.document.get("name"),
+            "description": minted.document.get("description"),
         }))?;
     } else {
         let text = Zeroizing::new(format!("BUTLR_CLIENT_ID={id}\nBUTLR_CLIENT_SECRET={secret}\n"));

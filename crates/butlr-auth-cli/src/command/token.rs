@@ -157,7 +157,7 @@ fn stored(
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    file::replace(path, text.as_bytes()).map_err(|error| {
+    file::replace(path, text.as_bytes(), 0o600).map_err(|error| {
         Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()))
     })
 }

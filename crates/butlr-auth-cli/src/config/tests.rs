@@ -75,3 +75,74 @@ fn a_newer_version_is_refused() {
         Some("write `version = 1`, or update butlr-auth"),
     );
 }
+
+/// Every key, with values of every kind under it: none is repeated, whatever is wrong with it.
+#[test]
+fn no_value_is_ever_repeated() {
+    let keys = [
+        "preset",
+        "base_url",
+        "issuer",
+        "grant",
+        "client_id",
+        "client_secret",
+        "client_auth",
+        "body",
+        "username",
+        "scopes",
+        "params",
+        "redirect_uri",
+        "assumed_lifetime",
+        "reuse_interval",
+        "endpoints",
+        "endpoints.token",
+        "unknown",
+    ];
+    let values = [
+        "\"canary`, expected `canary\"",
+        "\"canary\"",
+        "'''canary'''",
+        "[\"canary\"]",
+        "[[\"canary\"]]",
+        "{ canary = \"canary\" }",
+        "7777777",
+        "7777777.5",
+        "{ env = [\"canary\"] }",
+        "{ file = 7777777 }",
+        "{ command = \"canary\" }",
+        "canary",
+        "\"canary",
+    ];
+    let mut refused = 0;
+    for key in keys {
+        for value in values {
+            let text = format!("[profile.me]\n{key} = {value}\n");
+            let Err(failure) = Config::parse(&text, PathBuf::from("c.toml")) else { continue };
+            refused += 1;
+            // A key is no value, and says what to look for.
+            let said = format!("{} {}", failure.message, failure.mend.unwrap_or_default());
+            let said = said.replace("unknown field `canary`", "");
+            assert!(!said.contains("canary") && !said.contains("7777777"), "{text}{said}");
+        }
+    }
+    assert!(refused > 150, "{refused}");
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_named_by_its_kind() {
+    refused(
+        "[profile.me]\nusername = 5",
+        "config.toml line 2: a value of the wrong type (integer), expected a string",
+        None,
+    );
+    refused(
+        "[profile.me]\nclient_auth = \"canary\"",
+        "config.toml line 2: use one of `basic`, `body`, `none`",
+        None,
+    );
+    refused(
+        "[profile.me]\ngrant = \"canary\"",
+        "config.toml line 2: an unknown value, expected one of `authorization_code`, `implicit`, `password`, `client_credentials`",
+        None,
+    );
+}

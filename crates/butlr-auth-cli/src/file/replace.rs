@@ -4,9 +4,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Replaces the file at `path`, or makes it, readable and writable for its owner alone. What is there and no regular
-/// file stays as it is.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Replaces the file at `path`, or makes it, with this mode, under which its content is never without. What is there
+/// and no regular file stays as it is.
+pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
@@ -17,7 +17,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = folder(path);
     let mut file = tempfile::Builder::new()
         .prefix(".butlr-auth-")
-        .permissions(std::fs::Permissions::from_mode(0o600))
+        .permissions(std::fs::Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;

@@ -18,10 +18,15 @@ fn check(name: &str, arguments: &[&str]) {
 #[test]
 fn help_teaches_by_example() {
     check("butlr-auth", &[]);
-    for command in ["login", "token", "run", "api", "status", "logout", "client", "inspect", "demo"] {
+    for command in
+        ["login", "token", "run", "api", "status", "logout", "client", "profile", "inspect", "demo"]
+    {
         check(command, &[command]);
     }
     for command in ["create", "list", "show", "delete"] {
         check(&format!("client-{command}"), &["client", command]);
+    }
+    for command in ["list", "show", "add", "use", "remove"] {
+        check(&format!("profile-{command}"), &["profile", command]);
     }
 }

@@ -6,6 +6,7 @@ mod configuration;
 mod demo;
 mod help;
 mod login;
+mod profile;
 mod run;
 mod secrets;
 mod token;

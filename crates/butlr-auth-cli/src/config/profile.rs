@@ -1,0 +1,110 @@
+//! One profile, as the file has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use butlr_auth::{BodyEncoding, ClientAuthenticationMethod};
+use clap::ValueEnum;
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+
+use super::SecretConfig;
+use crate::time::parse_duration;
+
+/// One identity at one server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfileConfig {
+    pub(crate) preset: Option<Preset>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) grant: Option<GrantName>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<SecretConfig>,
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) client_auth: Option<ClientAuthenticationMethod>,
+    pub(crate) body: Option<BodyName>,
+    pub(crate) username: Option<String>,
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    #[serde(default)]
+    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) redirect_uri: Option<String>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(crate) assumed_lifetime: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(crate) reuse_interval: Option<Duration>,
+    #[serde(default)]
+    pub(crate) endpoints: EndpointsConfig,
+}
+
+/// Where a server is spoken to, if neither preset nor discovery says it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndpointsConfig {
+    pub(crate) token: Option<String>,
+    pub(crate) authorization: Option<String>,
+    pub(crate) revocation: Option<String>,
+    pub(crate) refresh: Option<String>,
+}
+
+/// A server that this product knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Preset {
+    /// Butlr: everything is known
+    Butlr,
+    /// Any other server
+    Generic,
+}
+
+/// How a profile gets its first token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum GrantName {
+    AuthorizationCode,
+    Implicit,
+    Password,
+    ClientCredentials,
+}
+
+/// The encoding of token requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BodyName {
+    Form,
+    Json,
+}
+
+impl From<BodyName> for BodyEncoding {
+    fn from(name: BodyName) -> Self {
+        match name {
+            BodyName::Form => Self::Form,
+            BodyName::Json => Self::Json,
+        }
+    }
+}
+
+impl GrantName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::Implicit => "implicit",
+            Self::Password => "password",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+}
+
+fn parsed<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ClientAuthenticationMethod>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map(Some).map_err(|_| de::Error::custom("use one of `basic`, `body`, `none`"))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map(Some).map_err(de::Error::custom)
+}

@@ -1,0 +1,70 @@
+//! Where a secret is, as the file names it.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+/// Where a client's secret is: never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SecretConfig {
+    Env(String),
+    File(PathBuf),
+    Command(Vec<String>),
+    Keyring,
+}
+
+impl<'de> Deserialize<'de> for SecretConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Forms {
+            env: Option<String>,
+            file: Option<PathBuf>,
+            command: Option<Vec<String>>,
+            keyring: Option<bool>,
+        }
+
+        struct Place;
+
+        impl<'de> Visitor<'de> for Place {
+            type Value = SecretConfig;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("one of { env = … }, { file = … }, { command = […] }")
+            }
+
+            // The default would show the text, which is a secret in the wrong place.
+            fn visit_str<E: de::Error>(self, _secret: &str) -> Result<SecretConfig, E> {
+                Err(E::custom(
+                    "a secret does not belong here: say where it is, by { env = … }, { file = … } or { command = […] }",
+                ))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretConfig, A::Error> {
+                let forms = Forms::deserialize(MapAccessDeserializer::new(map))?;
+                match forms {
+                    Forms { env: Some(name), file: None, command: None, keyring: None } => {
+                        Ok(SecretConfig::Env(name))
+                    }
+                    Forms { env: None, file: Some(path), command: None, keyring: None } => {
+                        Ok(SecretConfig::File(path))
+                    }
+                    Forms { env: None, file: None, command: Some(words), keyring: None }
+                        if !words.is_empty() =>
+                    {
+                        Ok(SecretConfig::Command(words))
+                    }
+                    Forms { env: None, file: None, command: None, keyring: Some(true) } => {
+                        Ok(SecretConfig::Keyring)
+                    }
+                    _ => Err(de::Error::custom(
+                        "name exactly one place: { env = … }, { file = … } or { command = […] }",
+                    )),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Place)
+    }
+}

@@ -1,0 +1,145 @@
+//! The winner among flag, environment, configuration and preset.
+
+use butlr_auth::core::BUTLR_BASE_URL;
+use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
+
+use super::configured::of_config;
+use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
+use crate::cli::Global;
+use crate::config::{Config, GrantName};
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+use crate::secret::SecretPlace;
+
+/// The profile that is there without any configuration.
+const BUILT_IN: &str = "butlr";
+
+/// The session of the environment's own client.
+const ENVIRONMENT: &str = "env";
+
+/// What decides between the identities at hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Choice<'a> {
+    /// The profile that the command line names.
+    pub(crate) named: Option<&'a str>,
+    /// Whether a login wants another grant than the client's own: then the environment's client is not meant.
+    pub(crate) for_a_person: bool,
+}
+
+/// Chooses and resolves: flag, then environment client, then `BUTLR_PROFILE` or the default profile, then the
+/// built-in preset.
+pub(crate) fn choose(
+    choice: Choice<'_>,
+    global: &Global,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Profile, Failure> {
+    let named_by_environment = environment.text(environment::PROFILE)?;
+    let has_client = !choice.for_a_person && environment.is_set(environment::CLIENT_ID);
+    let mut candidates: Vec<(Source, Option<&str>)> = Vec::new();
+    candidates.extend(choice.named.map(|name| (Source::CommandLine, Some(name))));
+    candidates.extend(has_client.then_some((Source::EnvironmentClient, None)));
+    candidates.extend(named_by_environment.as_deref().map(|name| (Source::EnvironmentName, Some(name))));
+    candidates.extend(config.default_profile.as_deref().map(|name| (Source::DefaultProfile, Some(name))));
+    candidates.push((Source::BuiltIn, Some(BUILT_IN)));
+    let mut candidates = candidates.into_iter();
+    let (source, name) = candidates.next().unwrap_or((Source::BuiltIn, Some(BUILT_IN)));
+    let mut profile = match name {
+        None => of_environment(global, environment)?,
+        Some(name) => match config.profiles.get(name) {
+            Some(described) => of_config(name, described, global, config, environment)?,
+            None if name == BUILT_IN => built_in(global, environment)?,
+            None => return Err(unknown(name, config)),
+        },
+    };
+    profile.source = source;
+    profile.hidden = candidates
+        .filter(|(source, _)| *source != Source::BuiltIn)
+        .map(|(source, name)| match name {
+            Some(name) => format!("{name} ({})", source.as_str()),
+            None => source.as_str().to_owned(),
+        })
+        .collect();
+    if profile.ignores_base_url && environment.is_set(environment::BASE_URL) {
+        profile.hidden.push("environment: BUTLR_BASE_URL".to_owned());
+    }
+    Ok(profile)
+}
+
+fn unknown(name: &str, config: &Config) -> Failure {
+    let shown = butlr_auth::core::text::escape(name, 64);
+    let place = config.path.display();
+    let failure = if config.path.as_os_str().is_empty() {
+        Failure::configuration(format!("there is no profile `{shown}`, because there is no configuration"))
+    } else {
+        Failure::configuration(format!("there is no profile `{shown}` in {place}"))
+    };
+    let nearest = config
+        .profiles
+        .keys()
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(alike, _)| *alike > 0.7)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match nearest {
+        Some((_, known)) => failure.mend(format!("did you mean `{known}`?")),
+        None if config.path.as_os_str().is_empty() => failure.mend("set HOME or BUTLR_AUTH_CONFIG"),
+        None => failure.mend(format!("add `[profile.{shown}]` there")),
+    }
+}
+
+/// The client of the environment, at Butlr.
+fn of_environment(global: &Global, environment: &Environment) -> Result<Profile, Failure> {
+    let id = environment.text(environment::CLIENT_ID)?.unwrap_or_default();
+    let secret = if environment.is_set(environment::CLIENT_SECRET) {
+        SecretPlace::Variable(environment::CLIENT_SECRET.to_owned())
+    } else if let Some(path) = environment.path(environment::CLIENT_SECRET_FILE) {
+        SecretPlace::File(path)
+    } else {
+        return Err(Failure::configuration("BUTLR_CLIENT_ID is set without its secret")
+            .mend("set BUTLR_CLIENT_SECRET or BUTLR_CLIENT_SECRET_FILE, or name a profile with -p"));
+    };
+    let mut profile = at_butlr(ENVIRONMENT, global, environment)?;
+    profile.grant = GrantName::ClientCredentials;
+    profile.client_id = ClientId::new(id);
+    profile.secret = secret;
+    Ok(profile)
+}
+
+/// Butlr without any configuration: a person logs in.
+fn built_in(global: &Global, environment: &Environment) -> Result<Profile, Failure> {
+    let mut profile = at_butlr(BUILT_IN, global, environment)?;
+    profile.username = environment.text(environment::USERNAME)?;
+    Ok(profile)
+}
+
+/// Butlr's API, wherever flag or environment say that it is. A session is bound to its host, so that each host but
+/// Butlr's own has sessions of its own.
+fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Profile, Failure> {
+    let (url, said_by) = match (&global.base_url, environment.text(environment::BASE_URL)?) {
+        (Some(url), _) => (url.clone(), "--base-url"),
+        (None, Some(url)) => (url, "environment: BUTLR_BASE_URL"),
+        (None, None) => (BUTLR_BASE_URL.to_owned(), "preset"),
+    };
+    let base_url: EndpointUrl = url.parse()?;
+    let session = if base_url.origin() == BUTLR_BASE_URL {
+        name.to_owned()
+    } else {
+        format!("{name}@{}", base_url.host())
+    };
+    Ok(Profile {
+        name: name.to_owned(),
+        session,
+        source: Source::BuiltIn,
+        grant: GrantName::Password,
+        provider: Provider::butlr_at(&base_url),
+        client_id: ClientId::new(NO_CLIENT),
+        secret: SecretPlace::Nowhere,
+        username: None,
+        scope: Scope::empty(),
+        redirect_uri: REDIRECT_URI.to_owned(),
+        base_url: Some((base_url, said_by)),
+        ignores_base_url: false,
+        hidden: Vec::new(),
+        named_config: global.config.clone(),
+    })
+}

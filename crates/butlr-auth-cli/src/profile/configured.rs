@@ -1,0 +1,195 @@
+//! A profile of the configuration: what it says, and what follows from that.
+
+use std::time::Duration;
+
+use butlr_auth::core::BUTLR_BASE_URL;
+use butlr_auth::{
+    ClientAuthenticationMethod, ClientId, Dialect, EndpointUrl, Error, GrantType, Provider, Scope,
+};
+
+use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
+use crate::cli::Global;
+use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig, SecretConfig};
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+use crate::secret::SecretPlace;
+
+pub(super) fn of_config(
+    name: &str,
+    described: &ProfileConfig,
+    global: &Global,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Profile, Failure> {
+    let of_profile =
+        |failure: Failure| Failure { message: format!("profile `{name}`: {}", failure.message), ..failure };
+    let base_url = base_url(described, global).map_err(of_profile)?;
+    let provider = match described.preset.unwrap_or(Preset::Generic) {
+        Preset::Butlr => butlr(described, base_url.as_ref()),
+        Preset::Generic => generic(name, described),
+    }
+    .map_err(of_profile)?;
+    let grant = described.grant.unwrap_or_else(|| usual_grant(described));
+    let needs_client = described.preset != Some(Preset::Butlr) || grant != GrantName::Password;
+    let client_id = match &described.client_id {
+        Some(id) => ClientId::new(id.as_str()),
+        None if needs_client => {
+            return Err(of_profile(Failure::configuration("`client_id` is missing")));
+        }
+        None => ClientId::new(NO_CLIENT),
+    };
+    let secret = match &described.client_secret {
+        None => SecretPlace::Nowhere,
+        Some(SecretConfig::Env(name)) => SecretPlace::Variable(name.clone()),
+        Some(SecretConfig::File(path)) => SecretPlace::File(config.resolve(path, environment)),
+        Some(SecretConfig::Command(words)) => SecretPlace::Command(words.clone()),
+        Some(SecretConfig::Keyring) => SecretPlace::Keyring,
+    };
+    let username = match &described.username {
+        Some(username) => Some(username.clone()),
+        None => environment.text(environment::USERNAME)?,
+    };
+    Ok(Profile {
+        name: name.to_owned(),
+        session: session(name, &provider),
+        source: Source::CommandLine,
+        grant,
+        provider: with_times(provider, described.assumed_lifetime, described.reuse_interval),
+        client_id,
+        secret,
+        username,
+        scope: Scope::from_tokens(&described.scopes).map_err(|error| of_profile(unfit("scopes", &error)))?,
+        redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
+        base_url,
+        ignores_base_url: true,
+        hidden: Vec::new(),
+        named_config: global.config.clone(),
+    })
+}
+
+fn endpoint(key: &str, url: &str) -> Result<EndpointUrl, Failure> {
+    url.parse().map_err(|error| unfit(key, &error))
+}
+
+/// Says what is wrong with a value by its key: the value, which the library's own words quote first, may be a secret
+/// in the wrong place.
+fn unfit(key: &str, error: &Error) -> Failure {
+    let said = error.to_string();
+    let why = said.rsplit_once('`').map_or(said.as_str(), |(_, why)| why.trim_start());
+    Failure::configuration(format!("`{key}` {why}"))
+}
+
+/// The name of a profile's session. A server on this machine comes and goes: each port has sessions of its own.
+fn session(name: &str, provider: &Provider) -> String {
+    // Nothing but this machine may be asked without TLS.
+    let here = provider.origin().and_then(|origin| origin.strip_prefix("http://").map(str::to_owned));
+    here.map_or_else(|| name.to_owned(), |host| format!("{name}@{host}"))
+}
+
+/// The grant of a profile that names none.
+fn usual_grant(described: &ProfileConfig) -> GrantName {
+    match described.preset {
+        Some(Preset::Butlr) if described.client_id.is_none() => GrantName::Password,
+        Some(Preset::Butlr) => GrantName::ClientCredentials,
+        _ => GrantName::AuthorizationCode,
+    }
+}
+
+fn with_times(mut provider: Provider, assumed: Option<Duration>, reuse: Option<Duration>) -> Provider {
+    if let Some(lifetime) = assumed {
+        provider = provider.with_assumed_lifetime(lifetime);
+    }
+    if let Some(interval) = reuse {
+        provider = provider.with_reuse_interval(interval);
+    }
+    provider
+}
+
+/// Where the profile's API is. What is configured is bound to its host: no flag and no variable sends it elsewhere.
+fn base_url(
+    described: &ProfileConfig,
+    global: &Global,
+) -> Result<Option<(EndpointUrl, &'static str)>, Failure> {
+    let configured = match (&described.base_url, described.preset) {
+        (Some(url), _) => Some((endpoint("base_url", url)?, "configuration")),
+        (None, Some(Preset::Butlr)) => Some((BUTLR_BASE_URL.parse()?, "preset")),
+        (None, _) => None,
+    };
+    let Some(flag) = &global.base_url else { return Ok(configured) };
+    let flag: EndpointUrl = flag.parse()?;
+    match configured {
+        Some((url, _)) if url.origin() != flag.origin() => Err(Failure::configuration(format!(
+            "it belongs to {} and is not used at {}",
+            url.origin(),
+            flag.origin()
+        ))
+        .mend("leave --base-url out, or make a profile for that host")),
+        _ => Ok(Some((flag, "--base-url"))),
+    }
+}
+
+fn butlr(described: &ProfileConfig, base_url: Option<&(EndpointUrl, &str)>) -> Result<Provider, Failure> {
+    if described.endpoints.token.is_some() || described.body.is_some() || described.client_auth.is_some() {
+        return Err(Failure::configuration(
+            "the preset `butlr` knows its token endpoints, `body` and `client_auth` by itself",
+        )
+        .mend("remove them, or remove `preset`"));
+    }
+    let mut provider = base_url.map_or_else(Provider::butlr, |(url, _)| Provider::butlr_at(url));
+    if let Some(issuer) = &described.issuer {
+        provider = provider.with_issuer(issuer).map_err(|error| unfit("issuer", &error))?;
+    }
+    if let Some(refresh) = &described.endpoints.refresh {
+        provider = provider.with_butlr_refresh_endpoint(endpoint("endpoints.refresh", refresh)?);
+    }
+    with_common_endpoints(provider, described)
+}
+
+fn generic(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
+    let mut dialect = match described.body {
+        Some(BodyName::Json) => Dialect::json(),
+        _ => Dialect::form(),
+    };
+    if let Some(method) = described.client_auth {
+        dialect = dialect.with_client_authentication(method);
+    } else if described.client_secret.is_none() {
+        dialect = dialect.with_client_authentication(ClientAuthenticationMethod::None);
+    }
+    for (parameter, value) in &described.params {
+        dialect = dialect.with_parameter(parameter, value);
+    }
+    let mut provider = match &described.endpoints.token {
+        Some(token) => Provider::new(name, endpoint("endpoints.token", token)?, dialect.clone()),
+        None if described.grant == Some(GrantName::Implicit) => Provider::empty(name),
+        None => {
+            return Err(Failure::configuration(
+                "`endpoints.token` is missing, and nothing else says where to ask",
+            )
+            .mend(format!("add `[profile.{name}.endpoints]` with `token = \"https://…\"`")));
+        }
+    };
+    if let Some(issuer) = &described.issuer {
+        provider = provider.with_issuer_identifier(issuer).map_err(|error| unfit("issuer", &error))?;
+    }
+    if let Some(refresh) = &described.endpoints.refresh {
+        provider = provider.with_grant_endpoint(
+            GrantType::RefreshToken,
+            endpoint("endpoints.refresh", refresh)?,
+            dialect,
+        );
+    }
+    for (parameter, value) in &described.params {
+        provider = provider.with_authorization_parameter(parameter, value);
+    }
+    with_common_endpoints(provider, described)
+}
+
+fn with_common_endpoints(mut provider: Provider, described: &ProfileConfig) -> Result<Provider, Failure> {
+    if let Some(authorization) = &described.endpoints.authorization {
+        provider = provider.with_authorization_endpoint(endpoint("endpoints.authorization", authorization)?);
+    }
+    if let Some(revocation) = &described.endpoints.revocation {
+        provider = provider.with_revocation_endpoint(endpoint("endpoints.revocation", revocation)?);
+    }
+    Ok(provider)
+}
