@@ -14,7 +14,8 @@
 //! ```
 //!
 //! A **store** remembers, a **session** keeps a token valid. A program asks its session for a token on every request
-//! and never thinks about expiry, renewal, rotation, races, restarts or hosts again.
+//! and never thinks about expiry, renewal, rotation, races, restarts or hosts again. [`Sessions`] does so for many
+//! identities.
 //!
 //! # Stores
 //!
@@ -51,6 +52,7 @@ mod policy;
 mod protocol;
 mod record;
 mod session;
+mod sessions;
 mod store;
 
 pub use entry::Entry;
@@ -60,6 +62,7 @@ pub use key::{Party, SessionKey};
 pub use policy::RefreshPolicy;
 pub use protocol::LoginReason;
 pub use session::{Logout, Session, SessionBuilder, SessionState, SessionStatus};
+pub use sessions::{Sessions, SessionsBuilder};
 #[cfg(unix)]
 pub use store::FileStore;
 pub use store::{Durability, Guard, Hold, MemoryStore, Promises, Reach, Swap, TokenStore};

@@ -21,7 +21,7 @@ pub struct RefreshPolicy {
     pub jitter: bool,
     /// How long a caller that must wait does so at most, over all attempts.
     pub chain: Duration,
-    /// How often an active session looks whether another process changed the record.
+    /// How often an active session looks whether another process changed the record; [`Duration::MAX`] is never.
     pub recheck: Duration,
 }
 

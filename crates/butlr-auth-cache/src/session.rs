@@ -6,28 +6,31 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use butlr_auth_core::{
-    Clock, EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
+    EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
     TokenSource,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-use crate::key::TokenKey;
 use crate::protocol::Watched;
 use crate::record::Record;
-use crate::{Event, Id, Party, RefreshPolicy, SessionKey, TokenStore};
+use crate::{Event, Id, Party, SessionKey};
 
 mod builder;
 mod current;
 mod failure;
 mod flight;
 mod login;
+mod setup;
 mod status;
+mod tasks;
 
 pub use builder::SessionBuilder;
 use current::Current;
 use flight::Progress;
 pub use login::Logout;
+pub(crate) use setup::{Observer, Setup};
 pub use status::{SessionState, SessionStatus};
+use tasks::Tasks;
 
 /// Keeps one identity's access token valid: for every task of this process, and with a shared store for every
 /// process and host.
@@ -61,26 +64,22 @@ pub use status::{SessionState, SessionStatus};
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
+/// What one session is. A program may have a hundred thousand, so whatever several have in common is in
+/// [`Setup`], and what is seldom there is behind a pointer.
 struct Shared {
     endpoint: Arc<dyn TokenEndpoint>,
-    store: Arc<dyn TokenStore>,
-    clock: Arc<dyn Clock>,
-    policy: RefreshPolicy,
-    key: SessionKey,
-    token_key: TokenKey,
-    /// What a client asks with on its own; `None` for a session that lives by a refresh token.
-    own_grant: Option<Grant>,
-    scope: Scope,
+    setup: Arc<Setup>,
+    name: Box<str>,
     /// This session in this process, as a lease names it.
     owner: Id,
-    on_event: Option<Box<dyn Fn(Event) + Send + Sync>>,
+    /// How many exchanges may be under way at once, of all sessions that share this.
+    exchanges: Option<Arc<Semaphore>>,
     current: ArcSwapOption<Current>,
     version: AtomicU64,
     /// When to look again whether another process changed the record, in milliseconds of boot time.
     next_look: AtomicU64,
     state: Mutex<Renewal>,
-    /// How many tasks of this session are under way.
-    tasks: watch::Sender<usize>,
+    tasks: Tasks,
 }
 
 /// What the session knows beyond the current token.
@@ -89,7 +88,7 @@ struct Renewal {
     /// The one renewal under way.
     flight: Option<watch::Receiver<Progress>>,
     /// The record as it was last seen or made.
-    known: Option<Record>,
+    known: Option<Box<Record>>,
     watched: Option<Watched>,
     /// The shared result of the last renewal, if it failed, and until when it stands (boot time).
     failure: Option<(Duration, Error)>,
@@ -102,6 +101,46 @@ impl Session {
     #[must_use]
     pub fn builder(endpoint: impl TokenEndpoint + 'static) -> SessionBuilder {
         SessionBuilder::new(Arc::new(endpoint))
+    }
+
+    pub(crate) fn with_setup(
+        endpoint: Arc<dyn TokenEndpoint>,
+        setup: Arc<Setup>,
+        name: &str,
+        exchanges: Option<Arc<Semaphore>>,
+    ) -> Self {
+        let next_look = if setup.policy.recheck == Duration::MAX { u64::MAX } else { 0 };
+        Self(Arc::new(Shared {
+            endpoint,
+            setup,
+            name: name.into(),
+            owner: Id::random(),
+            exchanges,
+            current: ArcSwapOption::empty(),
+            version: AtomicU64::new(0),
+            next_look: AtomicU64::new(next_look),
+            state: Mutex::new(Renewal::default()),
+            tasks: Tasks::default(),
+        }))
+    }
+
+    pub(crate) fn is(&self, name: &str, scope: &Scope) -> bool {
+        *self.0.name == *name && self.0.setup.scope == *scope
+    }
+
+    /// Whether this is the only handle, and no task has one either.
+    pub(crate) fn is_unreferenced(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.0.tasks.running() > 0
+    }
+
+    /// Whether there is neither a token nor a failure to remember.
+    pub(crate) fn has_ended(&self, now: Duration) -> bool {
+        let ended = |current: &Arc<Current>| current.token.remaining(now).is_zero();
+        self.0.current.load().as_ref().is_none_or(ended) && self.0.state().not_before <= now
     }
 
     /// Returns a token that is valid now, renewing it first if it must.
@@ -125,7 +164,7 @@ impl Session {
     /// # Errors
     /// As [`token`](Self::token).
     pub async fn token_outliving(&self, min_ttl: Duration) -> Result<Token, Error> {
-        let now = self.0.clock.boot();
+        let now = self.0.setup.clock.boot();
         if let Some(token) = self.0.ready(now, min_ttl) {
             return Ok(token);
         }
@@ -155,7 +194,7 @@ impl Session {
     /// Returns the token if one is usable right now, without waiting and without I/O.
     #[must_use]
     pub fn try_token(&self) -> Option<Token> {
-        self.0.ready(self.0.clock.boot(), Duration::ZERO)
+        self.0.ready(self.0.setup.clock.boot(), Duration::ZERO)
     }
 
     /// Reports that a resource server refused `rejected`; see [`TokenSource::reject`].
@@ -171,8 +210,8 @@ impl Session {
 
     /// Returns what the session is filed under.
     #[must_use]
-    pub fn key(&self) -> &SessionKey {
-        &self.0.key
+    pub fn key(&self) -> SessionKey {
+        self.0.key()
     }
 
     /// Returns who asks whom.
@@ -184,9 +223,7 @@ impl Session {
     /// Waits until nothing of this session is under way: an exchange, its commit, a revocation. The session can
     /// still be used afterwards.
     pub async fn shutdown(&self) {
-        let mut tasks = self.0.tasks.subscribe();
-        // It fails only when the sender is gone, and the sender is ours.
-        let _ = tasks.wait_for(|running| *running == 0).await;
+        self.0.tasks.finished().await;
     }
 }
 
@@ -209,10 +246,10 @@ impl Shared {
 
     /// The slow path: joins the one renewal, or starts it.
     async fn wait(self: &Arc<Self>, avoid: Option<Fingerprint>) -> Result<Token, Error> {
-        let began = self.clock.boot();
+        let began = self.setup.clock.boot();
         let mut failed = None;
         loop {
-            let now = self.clock.boot();
+            let now = self.setup.clock.boot();
             let acceptable = |current: &Arc<Current>| {
                 let usable = !current.rejected && now < current.token.validity().mandatory_at;
                 (usable || current.is_issued_for(began, now)) && Some(current.token.fingerprint()) != avoid
@@ -240,7 +277,7 @@ impl Shared {
 
     /// A token that has not expired is better than an error, unless it is the one that the caller does not want.
     fn last_resort(&self, error: Error, avoid: Option<Fingerprint>) -> Result<Token, Error> {
-        let now = self.clock.boot();
+        let now = self.setup.clock.boot();
         let alive = |current: &Arc<Current>| {
             let wanted = !current.rejected && Some(current.token.fingerprint()) != avoid;
             wanted && now < current.token.validity().expires_at
@@ -256,7 +293,7 @@ impl Shared {
 
     fn reject(self: &Arc<Self>, rejected: &Fingerprint) {
         let Some(current) = self.current.load_full() else { return };
-        let now = self.clock.boot();
+        let now = self.setup.clock.boot();
         if current.token.fingerprint() != *rejected || current.rejected || current.is_too_young_to_reject(now)
         {
             return;
@@ -275,25 +312,30 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn key(&self) -> SessionKey {
+        let party = if self.rotates() { Party::User } else { Party::Client };
+        SessionKey::new(self.endpoint.identity(), party, &*self.name)
+    }
+
     fn rotates(&self) -> bool {
-        self.key.party == Party::User
+        self.setup.own_grant.is_none()
     }
 
     /// Whether the provider takes what a renewal would send.
     fn can_renew(&self) -> bool {
-        let grant_type = self.own_grant.as_ref().map_or(GrantType::RefreshToken, Grant::grant_type);
+        let grant_type = self.setup.own_grant.as_ref().map_or(GrantType::RefreshToken, Grant::grant_type);
         self.endpoint.supports(grant_type)
     }
 
     fn emit(&self, event: Event) {
-        let session = &self.key.name;
+        let session = &*self.name;
         if event.is_warning() {
             tracing::warn!(event = event.as_str(), session, "session event");
         } else {
             tracing::debug!(event = event.as_str(), session, "session event");
         }
-        if let Some(on_event) = &self.on_event {
-            on_event(event);
+        if let Some(on_event) = &self.setup.on_event {
+            on_event(session, event);
         }
     }
 
@@ -305,7 +347,8 @@ impl Shared {
                 "a session renews its token on a tokio runtime, and there is none here",
             )
         })?;
-        let running = Running::new(Arc::clone(self));
+        self.tasks.begin();
+        let running = Running(Arc::clone(self));
         runtime.spawn(async move {
             let _running = running;
             task.await;
@@ -317,16 +360,9 @@ impl Shared {
 /// Counts a task for as long as it runs, however it ends.
 struct Running(Arc<Shared>);
 
-impl Running {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.tasks.send_modify(|running| *running += 1);
-        Self(shared)
-    }
-}
-
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.tasks.send_modify(|running| *running -= 1);
+        self.0.tasks.end();
     }
 }
 
@@ -348,8 +384,8 @@ impl TokenSource for Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("key", &self.0.key)
-            .field("store", &self.0.store)
+            .field("key", &self.0.key())
+            .field("store", &self.0.setup.store)
             .finish_non_exhaustive()
     }
 }

@@ -10,10 +10,12 @@ use crate::{Entry, Id, SessionKey};
 #[cfg(unix)]
 mod file;
 mod memory;
+mod unstored;
 
 #[cfg(unix)]
 pub use file::FileStore;
 pub use memory::MemoryStore;
+pub(crate) use unstored::Unstored;
 
 /// Where sessions are kept. Two calls are a whole backend: everything else of the refresh protocol (lease,
 /// heartbeat, intent, commit, rejection, logout) is a compare-and-swap on one small entry.

@@ -58,7 +58,8 @@ pub use butlr_auth_http as http;
 #[cfg(unix)]
 pub use butlr_auth_cache::FileStore;
 pub use butlr_auth_cache::{
-    Event, LoginReason, Logout, MemoryStore, RefreshPolicy, Session, SessionState, SessionStatus, TokenStore,
+    Event, LoginReason, Logout, MemoryStore, RefreshPolicy, Session, SessionState, SessionStatus, Sessions,
+    TokenStore,
 };
 pub use butlr_auth_core::{
     AccessToken, AuthorizationRequest, AuthorizationResponse, BodyEncoding, ClientAuthenticationMethod,

@@ -1,14 +1,10 @@
 use std::fmt;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-use butlr_auth_core::{Clock, Error, ErrorKind, Grant, Scope, SystemClock, TokenEndpoint};
-use tokio::sync::watch;
+use butlr_auth_core::{Clock, Error, Grant, Scope, SystemClock, TokenEndpoint};
 
-use super::{Renewal, Session, Shared};
-use crate::key::TokenKey;
-use crate::{Event, Id, MemoryStore, Party, RefreshPolicy, SessionKey, TokenStore};
+use super::{Observer, Session, Setup};
+use crate::{Event, MemoryStore, RefreshPolicy, TokenStore};
 
 /// Sets up a [`Session`].
 ///
@@ -25,7 +21,7 @@ pub struct SessionBuilder {
     name: String,
     grant: Option<Grant>,
     scope: Scope,
-    on_event: Option<Box<dyn Fn(Event) + Send + Sync>>,
+    on_event: Option<Observer>,
 }
 
 impl SessionBuilder {
@@ -88,51 +84,19 @@ impl SessionBuilder {
     /// Calls `observer` for every [`Event`]. It must not block.
     #[must_use]
     pub fn on_event(mut self, observer: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        self.on_event = Some(Box::new(observer));
+        self.on_event = Some(Arc::new(move |_: &str, event| observer(event)));
         self
     }
 
     /// Opens the session. Nothing is read, and nobody is asked, before the first token is.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the grant is one that a session may not repeat by itself: a password is never
+    /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if the grant is one that a session may not repeat by itself: a password is never
     /// kept, and a code or a refresh token is good for one use.
     pub fn open(self) -> Result<Session, Error> {
-        let mut scope = self.scope;
-        let own_grant = match self.grant {
-            None => None,
-            Some(grant @ Grant::ClientCredentials { .. }) => {
-                if scope.is_empty() {
-                    scope = grant.scope().clone();
-                }
-                Some(grant.with_scope(scope.clone()))
-            }
-            Some(grant) => {
-                let message = format!(
-                    "a session cannot repeat the {} grant by itself: open it without a grant and call `login`",
-                    grant.grant_type()
-                );
-                return Err(Error::new(ErrorKind::Configuration, message));
-            }
-        };
-        let party = if own_grant.is_some() { Party::Client } else { Party::User };
-        Ok(Session(Arc::new(Shared {
-            key: SessionKey::new(self.endpoint.identity(), party, self.name),
-            endpoint: self.endpoint,
-            store: self.store,
-            clock: self.clock,
-            policy: self.policy,
-            token_key: TokenKey::of(&scope),
-            own_grant,
-            scope,
-            owner: Id::random(),
-            on_event: self.on_event,
-            current: ArcSwapOption::empty(),
-            version: AtomicU64::new(0),
-            next_look: AtomicU64::new(0),
-            state: Mutex::new(Renewal::default()),
-            tasks: watch::Sender::new(0),
-        })))
+        let Self { endpoint, store, clock, policy, name, grant, scope, on_event } = self;
+        let setup = Setup::new(store, clock, policy, grant, scope, on_event)?;
+        Ok(Session::with_setup(endpoint, Arc::new(setup), &name, None))
     }
 }
 

@@ -70,11 +70,11 @@ impl Shared {
     /// Describes an issued token by when it was asked for and how long it lives.
     pub(super) fn issued(&self, response: &TokenResponse, sent_at: Moment) -> Issued {
         let lifetime = response.lifetime(self.endpoint.identity().assumed_lifetime);
-        let windows = self.policy.windows(lifetime);
+        let windows = self.setup.policy.windows(lifetime);
         Issued {
             fingerprint: response.access_token.fingerprint(),
             // RFC 6749 §5.1: an answer without a scope granted what was asked for.
-            scope: response.scope.clone().unwrap_or_else(|| self.scope.clone()),
+            scope: response.scope.clone().unwrap_or_else(|| self.setup.scope.clone()),
             obtained_at: sent_at,
             lifetime,
             refresh_after: windows.refresh_after,
@@ -86,13 +86,13 @@ impl Shared {
 
     /// Reads what the store holds: `None` if there is no record.
     pub(super) async fn read(&self) -> Result<Option<(Entry, Record)>, Error> {
-        let Some(entry) = self.store.load(&self.key).await? else { return Ok(None) };
+        let Some(entry) = self.setup.store.load(&self.key()).await? else { return Ok(None) };
         let record = Record::decode(&entry)?;
         let origin = &self.endpoint.identity().origin;
         if record.origin != *origin {
             let message = format!(
                 "session `{}` was made for {} and is not used at {origin}: log in there under another name",
-                self.key.name, record.origin
+                self.name, record.origin
             );
             return Err(Error::new(ErrorKind::Configuration, message));
         }
@@ -101,7 +101,7 @@ impl Shared {
 
     /// Takes over what the store holds, unless this process knows better.
     pub(super) fn adopt(&self, record: Option<&Record>) {
-        let now = self.clock.now();
+        let now = self.setup.clock.now();
         let mut state = self.state();
         let Some(record) = record else {
             // Absent means logged out; a client's own session has just not begun.
@@ -116,7 +116,7 @@ impl Shared {
         let first = state.known.is_none();
         let another_login =
             state.known.as_ref().is_some_and(|known| known.ledger.epoch != record.ledger.epoch);
-        state.known = Some(record.clone());
+        state.known = Some(Box::new(record.clone()));
         if another_login {
             state.failure = None;
             state.not_before = Duration::ZERO;
@@ -126,7 +126,7 @@ impl Shared {
             self.forget();
             return;
         }
-        let issued = record.ledger.access.get(&self.token_key);
+        let issued = record.ledger.access.get(&self.setup.token_key);
         let offered = issued.and_then(|issued| Current::new(record, issued, now));
         match offered {
             Some(offered) => {
@@ -160,8 +160,8 @@ impl Shared {
 
     /// Remembers a record that this process made, and hands out its token.
     pub(super) fn publish_made(&self, record: Record) {
-        let now = self.clock.now();
-        let issued = record.ledger.access.get(&self.token_key);
+        let now = self.setup.clock.now();
+        let issued = record.ledger.access.get(&self.setup.token_key);
         let made = issued.and_then(|issued| Current::new(&record, issued, now));
         let mut state = self.state();
         if let Some(current) = made {
@@ -169,7 +169,7 @@ impl Shared {
         }
         let overtaken = state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger));
         if !overtaken {
-            state.known = Some(record);
+            state.known = Some(Box::new(record));
         }
     }
 
@@ -194,7 +194,7 @@ impl Shared {
         if milliseconds(now) < due {
             return;
         }
-        let next = milliseconds(now.saturating_add(self.policy.recheck));
+        let next = milliseconds(now.saturating_add(self.setup.policy.recheck));
         if self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
@@ -202,7 +202,7 @@ impl Shared {
         // Without a runtime there is nobody to look, and the token is good all the same.
         let _ = self.spawn(async move {
             if let Err(error) = shared.look().await {
-                tracing::debug!(session = shared.key.name, %error, "the store could not be read");
+                tracing::debug!(session = &*shared.name, %error, "the store could not be read");
             }
         });
     }

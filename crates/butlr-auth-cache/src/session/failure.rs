@@ -37,7 +37,7 @@ pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
 
 impl Shared {
     pub(super) fn login_required(&self, why: LoginReason) -> Error {
-        let session = &self.key.name;
+        let session = &*self.name;
         let what = match why {
             LoginReason::NeverLoggedIn => "nobody has logged in",
             LoginReason::LoggedOut => "it was logged out",
@@ -59,10 +59,10 @@ impl Shared {
             FailureClass::InvalidResponse => ErrorKind::InvalidResponse,
             FailureClass::Configuration => ErrorKind::Configuration,
         };
-        let remaining = failure.remaining(self.clock.now());
+        let remaining = failure.remaining(self.setup.clock.now());
         let message = format!(
             "renewing session `{}` failed a moment ago; the next attempt is due in {} s",
-            self.key.name,
+            self.name,
             remaining.as_secs().max(1)
         );
         Error::new(kind, message).with_retry_after(Some(remaining))

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{Shared, failure};
 use crate::protocol::{
-    Action, Answer, Attempt, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms,
+    Action, Answer, Attempt, Epoch, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms,
 };
 use crate::record::{Record, Subject};
 use crate::{Guard, Hold, Id, Swap, id};
@@ -26,6 +26,28 @@ pub(super) struct Progress {
 }
 
 impl Shared {
+    /// Leave to have an exchange under way; `None` where their number is not bounded.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It fails only when the semaphore is closed, which nobody does.
+        Arc::clone(self.exchanges.as_ref()?).acquire_owned().await.ok()
+    }
+
+    fn attempt(&self, urgent: bool, avoid: Option<Fingerprint>) -> Attempt {
+        let terms = Terms {
+            owner: self.owner,
+            key: self.setup.token_key,
+            rotates: self.rotates(),
+            supported: self.can_renew(),
+            reuse_interval: self.endpoint.identity().reuse_interval,
+            chain: self.setup.policy.chain,
+        };
+        let state = self.state();
+        Attempt::new(terms, self.setup.clock.now(), urgent)
+            .avoiding(avoid)
+            .remembering(state.known.as_ref().map(|known| known.ledger.clone()))
+            .having_watched(state.watched)
+    }
+
     /// Makes sure that a renewal is under way; nobody waits for it.
     pub(super) fn renew_in_background(self: &Arc<Self>, now: Duration) {
         let state = self.state();
@@ -42,13 +64,13 @@ impl Shared {
         self: &Arc<Self>,
         avoid: Option<Fingerprint>,
     ) -> Result<watch::Receiver<Progress>, Error> {
-        let now = self.clock.boot();
+        let now = self.setup.clock.boot();
         let mut state = self.state();
         if let Some(flight) = &state.flight {
             return Ok(flight.clone());
         }
         if let Some((_, error)) = state.failure.take_if(|(until, _)| *until <= now) {
-            tracing::trace!(session = self.key.name, %error, "the back-off has passed");
+            tracing::trace!(session = &*self.name, %error, "the back-off has passed");
         }
         if let Some((_, error)) = &state.failure {
             return Err(error.clone());
@@ -89,6 +111,10 @@ struct Flight {
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
     attempt: Attempt,
+    /// The access token that is not wanted any more.
+    avoid: Option<Fingerprint>,
+    /// Leave to have an exchange under way, where their number is bounded.
+    turn: Option<OwnedSemaphorePermit>,
     /// The version that the store was last seen to hold.
     version: Option<Id>,
     /// Secrets and subject that go into the next record.
@@ -105,29 +131,17 @@ impl Flight {
         urgent: bool,
         avoid: Option<Fingerprint>,
     ) -> Self {
-        let now = shared.clock.now();
-        let identity = shared.endpoint.identity();
-        let terms = Terms {
-            owner: shared.owner,
-            key: shared.token_key,
-            rotates: shared.rotates(),
-            supported: shared.can_renew(),
-            reuse_interval: identity.reuse_interval,
-            chain: shared.policy.chain,
-        };
-        let state = shared.state();
-        let attempt = Attempt::new(terms, now, urgent)
-            .avoiding(avoid)
-            .remembering(state.known.as_ref().map(|known| known.ledger.clone()))
-            .having_watched(state.watched);
-        let empty = Ledger::new(crate::protocol::Epoch { counter: 0, login: shared.owner });
-        let record = state.known.clone().unwrap_or_else(|| Record::new(identity.origin.clone(), empty));
-        drop(state);
+        let empty = Ledger::new(Epoch { counter: 0, login: shared.owner });
+        let known = shared.state().known.clone();
+        let record = known
+            .map_or_else(|| Record::new(shared.endpoint.identity().origin.clone(), empty), |known| *known);
         Self {
             ended: Ended { shared: Arc::clone(&shared), concluded: false },
+            attempt: shared.attempt(urgent, avoid),
             shared,
             progress,
-            attempt,
+            avoid,
+            turn: None,
             version: None,
             record,
             guard: None,
@@ -137,6 +151,7 @@ impl Flight {
     }
 
     async fn run(mut self) {
+        self.take_turn().await;
         let mut action = self.attempt.begin();
         let outcome = loop {
             let input = match action {
@@ -152,15 +167,34 @@ impl Flight {
                 Action::Publish => self.publish(),
                 Action::Revoke => self.revoke().await,
             };
-            action = self.attempt.step(input, self.shared.clock.now());
+            action = self.attempt.step(input, self.shared.setup.clock.now());
             self.tell();
         };
         self.tell();
         self.guard = None;
+        self.turn = None;
         self.conclude(outcome);
         let Self { ended, progress, .. } = self;
         drop(ended);
         progress.send_modify(|progress| progress.done = true);
+    }
+
+    /// Waits until an exchange may be begun. It looks before it waits: a token that another process has brought helps
+    /// at once, however long the queue is.
+    async fn take_turn(&mut self) {
+        let Some(exchanges) = &self.shared.exchanges else { return };
+        if let Ok(turn) = Arc::clone(exchanges).try_acquire_owned() {
+            self.turn = Some(turn);
+            return;
+        }
+        if let Err(error) = self.shared.look().await {
+            tracing::debug!(session = &*self.shared.name, %error, "the store could not be read");
+        }
+        self.progress.send_modify(|progress| progress.published += 1);
+        self.turn = self.shared.turn().await;
+        // What an attempt may take counts from its beginning, and others may have come to wait for it.
+        let urgent = self.progress.borrow().urgent || self.progress.receiver_count() > 1;
+        self.attempt = self.shared.attempt(urgent, self.avoid);
     }
 
     fn tell(&mut self) {
@@ -201,7 +235,7 @@ impl Flight {
     }
 
     async fn hold(&mut self) -> Input {
-        match self.shared.store.hold(&self.shared.key).await {
+        match self.shared.setup.store.hold(&self.shared.key()).await {
             Ok(Hold::Held(guard)) => {
                 self.guard = Some(guard);
                 Input::Held
@@ -216,7 +250,7 @@ impl Flight {
     }
 
     async fn swap(&mut self, next: Ledger) -> Input {
-        let asked_at = self.shared.clock.boot();
+        let asked_at = self.shared.setup.clock.boot();
         match self.write(next).await {
             Ok(true) => Input::Swapped { asked_at },
             Ok(false) => Input::Conflict,
@@ -229,7 +263,7 @@ impl Flight {
 
     /// One compare-and-swap; after a doubtful one, a load tells by the write id whether it happened.
     async fn write(&mut self, next: Ledger) -> Result<bool, Error> {
-        let (store, key) = (&self.shared.store, &self.shared.key);
+        let (store, key) = (&self.shared.setup.store, &self.shared.key());
         let write_id = Id::random();
         let entry = self.record.with_ledger(next).encode(write_id)?;
         let swapped = match store.compare_and_swap(key, self.version, &entry).await {
@@ -251,14 +285,14 @@ impl Flight {
             Some(fingerprint) => {
                 self.record.refresh_tokens.get(&fingerprint).cloned().map(Grant::refresh_token)
             }
-            None => self.shared.own_grant.clone(),
+            None => self.shared.setup.own_grant.clone(),
         };
         let Some(grant) = grant else {
             self.error =
                 Some(Error::new(ErrorKind::CorruptRecord, "a session record names a token that it lacks"));
             return Input::Answer(Answer::NotSent { class: FailureClass::Configuration });
         };
-        let sent_at = self.shared.clock.now();
+        let sent_at = self.shared.setup.clock.now();
         if not_after.is_some_and(|guard| sent_at.boot > guard) {
             return Input::Answer(Answer::TooLate);
         }
@@ -277,7 +311,7 @@ impl Flight {
     /// Shows that this process is alive and still holds the lease.
     async fn beat(&mut self) {
         let Some(next) = self.attempt.beat() else { return };
-        let asked_at = self.shared.clock.boot();
+        let asked_at = self.shared.setup.clock.boot();
         // A beat that does not get through shows at the guard and at the commit.
         if let Ok(true) = self.write(next.clone()).await {
             self.attempt.beaten(next, asked_at);
@@ -292,7 +326,7 @@ impl Flight {
                 Answer::Granted(received)
             }
             Err(error) => {
-                let answer = failure::classify(&error, self.shared.token_key);
+                let answer = failure::classify(&error, self.shared.setup.token_key);
                 self.error = Some(error);
                 answer
             }
@@ -334,7 +368,7 @@ impl Flight {
             let result =
                 self.shared.revoke(response.refresh_token.as_ref(), Some(&response.access_token)).await;
             if let Err(error) = result {
-                tracing::debug!(session = self.shared.key.name, %error, "a superseded token could not be revoked");
+                tracing::debug!(session = &*self.shared.name, %error, "a superseded token could not be revoked");
             }
         }
         Input::Revoked
@@ -351,11 +385,18 @@ impl Flight {
         if pause == Pause::Persist {
             self.tell_of_the_store();
         }
+        // Nothing of this session is at the server now: another one may be.
+        if pause != Pause::Resend {
+            self.turn = None;
+        }
         // Beats go on: a pause before a second presentation belongs to the exchange.
         self.beat().await;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         if self.progress.borrow().urgent || self.progress.receiver_count() > 1 {
             self.attempt.hurry();
+        }
+        if pause == Pause::Poll {
+            self.turn = self.shared.turn().await;
         }
     }
 
@@ -363,22 +404,22 @@ impl Flight {
     /// this attempt goes on trying and keeps everybody else from spending the refresh token again.
     fn tell_of_the_store(&mut self) {
         if let Some(error) = self.error.clone() {
-            self.shared.state().failure = Some((self.shared.clock.boot(), error));
+            self.shared.state().failure = Some((self.shared.setup.clock.boot(), error));
             self.progress.send_modify(|progress| progress.published += 1);
         }
     }
 
     /// Leaves behind what the next caller needs to know.
     fn conclude(&mut self, outcome: Outcome) {
-        let now = self.shared.clock.boot();
-        let session = &self.shared.key.name;
+        let now = self.shared.setup.clock.boot();
+        let session = &*self.shared.name;
         tracing::debug!(session, ?outcome, "renewal ended");
         let mut state = self.shared.state();
         state.watched = self.attempt.watched;
         self.ended.concluded = true;
         let backoff = |ledger: Option<&Ledger>| {
             let failure = ledger.and_then(|ledger| ledger.failure);
-            failure.map_or(RELOAD, |failure| failure.remaining(self.shared.clock.now()).max(RELOAD))
+            failure.map_or(RELOAD, |failure| failure.remaining(self.shared.setup.clock.now()).max(RELOAD))
         };
         let error = self.error.take();
         let failure = match outcome {
@@ -394,7 +435,7 @@ impl Flight {
                 None
             }
             Outcome::BackingOff(failure) => {
-                let until = now + failure.remaining(self.shared.clock.now());
+                let until = now + failure.remaining(self.shared.setup.clock.now());
                 Some((until, self.shared.shared_failure(failure)))
             }
             Outcome::Failed => {
@@ -435,8 +476,8 @@ impl Drop for Ended {
         state.flight = None;
         if !self.concluded {
             // Whoever waits gets an error, and the next attempt is due in a while: what broke once may break again.
-            let until = self.shared.clock.boot() + RELOAD;
-            let message = format!("the renewal of session `{}` was cut off", self.shared.key.name);
+            let until = self.shared.setup.clock.boot() + RELOAD;
+            let message = format!("the renewal of session `{}` was cut off", self.shared.name);
             state.failure = Some((until, Error::new(ErrorKind::Busy, message)));
             state.not_before = until;
         }

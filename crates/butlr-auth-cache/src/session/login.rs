@@ -52,8 +52,10 @@ impl Session {
         self.owned(async move {
             // A store that cannot be read, or a session of another server, shows before the grant is spent.
             shared.read_for_change().await?;
-            let sent_at = shared.clock.now();
+            let turn = shared.turn().await;
+            let sent_at = shared.setup.clock.now();
             let response = shared.endpoint.exchange(&grant).await?;
+            drop(turn);
             shared.establish(response, sent_at, grant.scope().clone()).await
         })
         .await
@@ -67,8 +69,8 @@ impl Session {
     pub async fn login_with(&self, response: TokenResponse) -> Result<Token, Error> {
         let shared = Arc::clone(&self.0);
         self.owned(async move {
-            let now = shared.clock.now();
-            let scope = shared.scope.clone();
+            let now = shared.setup.clock.now();
+            let scope = shared.setup.scope.clone();
             shared.establish(response, now, scope).await
         })
         .await
@@ -185,7 +187,7 @@ impl Shared {
         record.refresh_tokens = refresh.iter().map(|token| (token.fingerprint(), (*token).clone())).collect();
         record.subject = response.id_token.as_ref().and_then(Subject::of);
         record.id_token = response.id_token.clone();
-        ledger.access.insert(self.token_key, issued);
+        ledger.access.insert(self.setup.token_key, issued);
         record.ledger = ledger;
         record
     }
@@ -208,7 +210,7 @@ impl Shared {
             }
             // First the knowledge, then the token: a renewal that ends in between must find the logout.
             if was_logged_in {
-                self.state().known = Some(tombstone);
+                self.state().known = Some(Box::new(tombstone));
             }
             self.forget();
             let mut not_revoked = None;
@@ -216,7 +218,7 @@ impl Shared {
                 let refresh =
                     record.ledger.refresh.and_then(|refresh| record.refresh_tokens.get(&refresh.fingerprint));
                 let issued =
-                    record.ledger.access.values().find(|issued| !issued.is_expired(self.clock.now()));
+                    record.ledger.access.values().find(|issued| !issued.is_expired(self.setup.clock.now()));
                 let access = issued.and_then(|issued| record.access_tokens.get(&issued.fingerprint));
                 not_revoked = self.revoke(refresh, access).await.err();
             }
@@ -236,9 +238,9 @@ impl Shared {
     async fn replace(&self, before: Option<&Entry>, record: &Record) -> Result<bool, Error> {
         let write_id = Id::random();
         let entry = record.encode(write_id)?;
-        match self.store.compare_and_swap(&self.key, before.map(Entry::write_id), &entry).await {
+        match self.setup.store.compare_and_swap(&self.key(), before.map(Entry::write_id), &entry).await {
             Ok(swap) => Ok(swap == Swap::Swapped),
-            Err(doubt) => match self.store.load(&self.key).await {
+            Err(doubt) => match self.setup.store.load(&self.key()).await {
                 Ok(Some(stored)) if stored.write_id() == write_id => Ok(true),
                 _ => Err(doubt),
             },

@@ -42,18 +42,18 @@ impl Session {
         shared.adopt(read.as_ref().map(|(_, record)| record));
         let record = read.map(|(_, record)| record);
         let token = shared.current.load_full().map(|current| current.token.clone());
-        let alive = token.as_ref().is_some_and(|token| !token.remaining(shared.clock.boot()).is_zero());
+        let alive = token.as_ref().is_some_and(|token| !token.remaining(shared.setup.clock.boot()).is_zero());
         let has_refresh = record.as_ref().is_some_and(|record| record.ledger.refresh.is_some());
-        let renewable = shared.can_renew() && (shared.own_grant.is_some() || has_refresh);
+        let renewable = shared.can_renew() && (shared.setup.own_grant.is_some() || has_refresh);
         let state = match record.as_ref().map(|record| record.ledger.state) {
             Some(State::NeedsLogin { why, .. }) => SessionState::NeedsLogin(why),
-            _ if shared.own_grant.is_some() => SessionState::Active,
+            _ if shared.setup.own_grant.is_some() => SessionState::Active,
             None => SessionState::NeedsLogin(LoginReason::NeverLoggedIn),
             Some(State::LoggedOut) => SessionState::NeedsLogin(LoginReason::LoggedOut),
             Some(State::Active) if alive || renewable => SessionState::Active,
             Some(State::Active) => SessionState::NeedsLogin(LoginReason::NoRefreshToken),
         };
         let subject = record.and_then(|record| record.subject).map(|subject| subject.sub);
-        Ok(SessionStatus { state, token, renewable, subject, promises: shared.store.promises() })
+        Ok(SessionStatus { state, token, renewable, subject, promises: shared.setup.store.promises() })
     }
 }

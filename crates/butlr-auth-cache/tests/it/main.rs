@@ -5,6 +5,7 @@ mod cancellation;
 mod clocks;
 mod server;
 mod session;
+mod sessions;
 #[cfg(feature = "conformance")]
 mod store;
 #[cfg(feature = "conformance")]

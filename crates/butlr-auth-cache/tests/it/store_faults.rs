@@ -205,10 +205,10 @@ async fn a_write_whose_acknowledgement_was_lost_counts_as_done() {
 async fn a_write_that_a_fail_over_lost_is_written_again_by_who_remembers_it() {
     let fixture = Fixture::new();
     let session = fixture.logged_in().await;
-    fixture.store.remember(session.key()).await;
+    fixture.store.remember(&session.key()).await;
     fixture.clock.advance(LIFETIME);
     assert_eq!(text(&session).await, "access-2");
-    fixture.store.fail_over(session.key()).await;
+    fixture.store.fail_over(&session.key()).await;
     fixture.clock.advance(LIFETIME);
     assert_eq!(text(&session).await, "access-3");
     assert!(fixture.has_happened(Event::Healed));
