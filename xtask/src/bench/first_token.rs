@@ -11,7 +11,8 @@ use butlr_auth_http::HttpTokenEndpoint;
 use butlr_auth_testkit::AuthorizationServer;
 use tokio::runtime::Runtime;
 
-use super::measure::{Samples, verdict};
+use super::figure::{Report, Unit};
+use super::measure::Samples;
 use crate::workspace::Workspace;
 
 const WARM_ROUNDS: usize = 300;
@@ -19,15 +20,15 @@ const COLD_ROUNDS: usize = 40;
 const STORE_ROUNDS: usize = 200;
 const PROCESS_ROUNDS: usize = 60;
 
-pub(super) fn run(workspace: &Workspace) -> Result<()> {
-    println!("W6  the first token of a process");
+pub(super) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    report.begin("W6", "the first token of a process");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = runtime.block_on(AuthorizationServer::start())?;
     let bench = Bench { runtime: &runtime, server: &server };
-    bench.over_a_warm_client()?;
-    bench.over_a_new_client()?;
-    bench.over_a_filled_store()?;
-    bench.as_a_command(workspace)?;
+    bench.over_a_warm_client(report)?;
+    bench.over_a_new_client(report)?;
+    bench.over_a_filled_store(report)?;
+    bench.as_a_command(workspace, report)?;
     runtime.block_on(server.shutdown());
     Ok(())
 }
@@ -67,7 +68,7 @@ impl Bench<'_> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the floor is a plain client")]
-    fn over_a_warm_client(&self) -> Result<()> {
+    fn over_a_warm_client(&self, report: &mut Report) -> Result<()> {
         let client = reqwest::Client::new();
         let endpoint: std::sync::Arc<dyn butlr_auth_core::TokenEndpoint> =
             std::sync::Arc::new(self.endpoint()?);
@@ -83,13 +84,14 @@ impl Bench<'_> {
             floor.time(|| self.block(self.post(&client)))?;
             ours.time(|| self.block(first_token(endpoint.clone(), MemoryStore::new())))?;
         }
-        println!("  {floor}\n  {ours}");
-        verdict("ours / floor", ours.ratio(&floor), 1.15);
+        report.note(&floor);
+        report.note(&ours);
+        report.at_most("warm client: token() / one POST", ours.ratio(&floor), 1.15);
         Ok(())
     }
 
     #[expect(clippy::disallowed_methods, reason = "the floor is a plain client")]
-    fn over_a_new_client(&self) -> Result<()> {
+    fn over_a_new_client(&self, report: &mut Report) -> Result<()> {
         let (mut floor, mut ours) = (
             Samples::new("reqwest, new client: one POST"),
             Samples::new("new session, new endpoint: token()"),
@@ -98,13 +100,14 @@ impl Bench<'_> {
             floor.time(|| self.block(self.post(&reqwest::Client::new())))?;
             ours.time(|| self.block(async { first_token(self.endpoint()?, MemoryStore::new()).await }))?;
         }
-        println!("  {floor}\n  {ours}");
-        verdict("ours / floor", ours.ratio(&floor), 1.15);
+        report.note(&floor);
+        report.note(&ours);
+        report.at_most("new client: token() / one POST", ours.ratio(&floor), 1.15);
         Ok(())
     }
 
     /// A process that finds a fresh token in its store asks nobody, and builds no HTTP client.
-    fn over_a_filled_store(&self) -> Result<()> {
+    fn over_a_filled_store(&self, report: &mut Report) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let open = || FileStore::open(folder.path().join("sessions"));
         self.block(async { first_token(self.endpoint()?, open()?).await })?;
@@ -113,12 +116,13 @@ impl Bench<'_> {
         for _ in 0..STORE_ROUNDS {
             ours.time(|| self.block(async { first_token(self.endpoint()?, open()?).await }))?;
         }
-        ensure!(self.server.journal().token_requests() == asked, "a fresh token was asked for again");
-        println!("  {ours}\n  token requests meanwhile: 0");
+        report.note(&ours);
+        let requests = self.server.journal().token_requests() - asked;
+        report.count_at_most("fresh token in the store: requests", requests as f64, 0.0);
         Ok(())
     }
 
-    fn as_a_command(&self, workspace: &Workspace) -> Result<()> {
+    fn as_a_command(&self, workspace: &Workspace, report: &mut Report) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let program = workspace.root.join("target/release/butlr-auth");
         let nothing = do_nothing(folder.path())?;
@@ -142,9 +146,11 @@ impl Bench<'_> {
             ours.time(|| succeed(token()))?;
         }
         ensure!(self.server.journal().token_requests() == asked, "a warm session asked the server");
-        println!("  {floor}\n  {ours}");
-        verdict("ours / floor", ours.ratio(&floor), 3.0);
-        verdict("ours in milliseconds", ours.median().as_secs_f64() * 1000.0, 10.0);
+        report.note(&floor);
+        report.note(&ours);
+        report.at_most("butlr-auth token / a program that does nothing", ours.ratio(&floor), 3.0);
+        let milliseconds = ours.median().as_secs_f64() * 1000.0;
+        report.shown("butlr-auth token, the whole process", milliseconds, Unit::Milliseconds);
         Ok(())
     }
 }

@@ -1,57 +1,104 @@
 //! Rounds of several contenders in turns, and what came out of them.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// What was measured of one contender.
-#[derive(Debug)]
-pub(super) struct Samples {
-    pub(super) name: &'static str,
+#[derive(Clone, Debug)]
+pub(crate) struct Samples {
+    pub(crate) name: String,
+    /// How many operations one sample is made of: what takes nanoseconds is measured by the thousand.
+    batch: u32,
     times: Vec<Duration>,
 }
 
 impl Samples {
-    pub(super) fn new(name: &'static str) -> Self {
-        Self { name, times: Vec::new() }
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self::in_batches(name, 1)
     }
 
-    /// Measures one call.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-    pub(super) fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
+    pub(crate) fn in_batches(name: impl Into<String>, batch: u32) -> Self {
+        Self { name: name.into(), batch, times: Vec::new() }
+    }
+
+    /// Measures one call: a whole batch.
+    pub(crate) fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let start = now();
         let result = call();
-        self.times.push(start.elapsed());
+        self.add(start.elapsed());
         result
     }
 
-    pub(super) fn median(&self) -> Duration {
+    /// Takes what was measured elsewhere.
+    pub(crate) fn add(&mut self, time: Duration) {
+        self.times.push(time);
+    }
+
+    /// Throws away what was measured so far: the first rounds only warm up.
+    pub(crate) fn clear(&mut self) {
+        self.times.clear();
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.times.len()
+    }
+
+    pub(crate) fn median(&self) -> Duration {
+        self.permille(500)
+    }
+
+    pub(crate) fn minimum(&self) -> Duration {
+        self.permille(0)
+    }
+
+    /// The sample below which so many thousandths of all lie.
+    pub(crate) fn permille(&self, permille: usize) -> Duration {
         let mut times = self.times.clone();
         times.sort_unstable();
-        times.get(times.len() / 2).copied().unwrap_or_default()
+        let place = (times.len() * permille / 1000).min(times.len().saturating_sub(1));
+        times.get(place).copied().unwrap_or_default()
     }
 
-    pub(super) fn minimum(&self) -> Duration {
-        self.times.iter().min().copied().unwrap_or_default()
+    /// How many nanoseconds one operation took, by the median.
+    pub(crate) fn nanoseconds(&self) -> f64 {
+        self.median().as_secs_f64() * 1e9 / f64::from(self.batch)
     }
 
-    /// How much longer this took than `floor`, by the medians.
-    pub(super) fn ratio(&self, floor: &Self) -> f64 {
-        self.median().as_secs_f64() / floor.median().as_secs_f64().max(f64::MIN_POSITIVE)
+    /// How much longer an operation took than one of `floor`, by the medians.
+    pub(crate) fn ratio(&self, floor: &Self) -> f64 {
+        self.nanoseconds() / floor.nanoseconds().max(f64::MIN_POSITIVE)
+    }
+
+    /// The same by the best rounds: what neighbours take away from a machine's second core is not in it.
+    pub(crate) fn best_ratio(&self, floor: &Self) -> f64 {
+        let best = |samples: &Self| samples.minimum().as_secs_f64() / f64::from(samples.batch);
+        best(self) / best(floor).max(f64::MIN_POSITIVE)
     }
 }
 
 impl fmt::Display for Samples {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (median, minimum, count) = (self.median(), self.minimum(), self.times.len());
-        write!(f, "{:<52} median {median:>9.2?}  min {minimum:>9.2?}  n {count}", self.name)
+        let (median, minimum) = (self.median() / self.batch, self.minimum() / self.batch);
+        write!(f, "{:<58} median {median:>9.2?}  min {minimum:>9.2?}  n {}", self.name, self.count())
     }
 }
 
-/// Prints a ratio beside the one to reach, and whether it was.
-#[expect(clippy::print_stdout, reason = "a program that people read")]
-pub(super) fn verdict(what: &str, ratio: f64, target: f64) {
-    let reached = if ratio <= target { "reached" } else { "missed" };
-    println!("  {what}: {ratio:.2}, to reach {target:.2}: {reached}");
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Awaits `future` and tells whether it made its caller wait. That is no matter of time, but of whether the first
+/// poll is the last.
+pub(crate) async fn waits<F: Future>(future: F) -> (F::Output, bool) {
+    let mut future = pin!(future);
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(output) => (output, false),
+        Poll::Pending => (future.await, true),
+    }
 }
 
 #[cfg(test)]
@@ -60,15 +107,40 @@ mod tests {
 
     use super::Samples;
 
+    fn samples(batch: u32, times: &[u64]) -> Samples {
+        let times = times.iter().map(|time| Duration::from_millis(*time)).collect();
+        Samples { name: String::new(), batch, times }
+    }
+
     #[test]
     fn a_ratio_is_that_of_the_medians() {
-        let samples = |times: &[u64]| Samples {
-            name: "",
-            times: times.iter().map(|time| Duration::from_millis(*time)).collect(),
-        };
-        let (slow, floor) = (samples(&[30, 10, 20]), samples(&[1000, 10, 1]));
+        let (slow, floor) = (samples(1, &[30, 10, 20]), samples(1, &[1000, 10, 1]));
         assert_eq!(slow.median(), Duration::from_millis(20));
         assert_eq!(slow.minimum(), Duration::from_millis(10));
         assert!((slow.ratio(&floor) - 2.0).abs() < 1e-9);
+        assert!((slow.best_ratio(&floor) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn batches_of_different_sizes_are_compared_by_the_operation() {
+        let (thousand, hundred) = (samples(1000, &[50]), samples(100, &[10]));
+        assert!((thousand.ratio(&hundred) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_permille_is_one_of_the_samples() {
+        let hundred: Vec<u64> = (1..=100).rev().collect();
+        let samples = samples(1, &hundred);
+        assert_eq!(samples.permille(990), Duration::from_millis(100));
+        assert_eq!(samples.permille(980), Duration::from_millis(99));
+        assert_eq!(samples.permille(1000), Duration::from_millis(100));
+        assert_eq!(Samples::new("").permille(1000), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_a_future_that_is_pending_makes_its_caller_wait() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(super::waits(async { 1 })), (1, false));
+        assert_eq!(runtime.block_on(super::waits(tokio::task::yield_now())), ((), true));
     }
 }

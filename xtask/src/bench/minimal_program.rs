@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use super::measure::{Samples, verdict};
+use super::figure::{Report, Unit};
+use super::measure::Samples;
 use crate::workspace::Workspace;
 
 const OURS: &str = r#"
@@ -32,8 +33,8 @@ async fn main() -> Result<(), reqwest::Error> {
 }
 "#;
 
-pub(super) fn run(workspace: &Workspace) -> Result<()> {
-    println!("W10 a minimal program: crates, cold release build, size");
+pub(super) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    report.begin("W10", "a minimal program: crates, cold release build, size");
     let folder = tempfile::tempdir()?;
     let facade = workspace.root.join("crates/butlr-auth");
     let ours_dependency = format!("butlr-auth = {{ path = {:?} }}", facade.display().to_string());
@@ -43,21 +44,25 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
 
     let (ours_crates, floor_crates) =
         (crates(workspace, &ours, "minimal")?, crates(workspace, &floor, "minimal")?);
-    println!("  crates: ours {ours_crates}, reqwest with its default features {floor_crates}");
-    verdict("crates", count(ours_crates), 140.0);
-    verdict("crates, ours / floor", count(ours_crates) / count(floor_crates), 1.35);
+    report.shown("crates of reqwest with its default features", count(floor_crates), Unit::Count);
+    report.count_at_most("crates of the minimal program", count(ours_crates), 140.0);
+    report.at_most("crates / those of reqwest", count(ours_crates) / count(floor_crates), 1.35);
     for (name, limit) in [("butlr-auth-core", 65.0), ("butlr-auth-cache", 85.0)] {
-        verdict(name, count(crates(workspace, &workspace.root, name)?), limit);
+        let crates = count(crates(workspace, &workspace.root, name)?);
+        report.count_at_most(&format!("crates of {name}"), crates, limit);
     }
 
     let (mut ours_time, mut floor_time) =
         (Samples::new("ours, cold build"), Samples::new("reqwest alone, cold build"));
     let floor_binary = floor_time.time(|| build(workspace, &floor))?;
     let ours_binary = ours_time.time(|| build(workspace, &ours))?;
-    println!("  {floor_time}\n  {ours_time}");
-    verdict("cold build, ours / floor", ours_time.ratio(&floor_time), 1.35);
-    let size = |path: &Path| std::fs::metadata(path).map(|file| file.len() / 1024);
-    println!("  binary: ours {} KiB, reqwest alone {} KiB", size(&ours_binary)?, size(&floor_binary)?);
+    report.note(&floor_time);
+    report.note(&ours_time);
+    report.at_most("cold build / that of reqwest alone", ours_time.ratio(&floor_time), 1.35);
+    let size = |path: &Path| std::fs::metadata(path).map(|file| file.len() as f64);
+    let (ours_size, floor_size) = (size(&ours_binary)?, size(&floor_binary)?);
+    report.note(format_args!("binary: ours {ours_size} B, reqwest alone {floor_size} B"));
+    report.shown("binary / that of reqwest alone", ours_size / floor_size, Unit::Times);
     Ok(())
 }
 
