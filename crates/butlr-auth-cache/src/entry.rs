@@ -11,9 +11,6 @@ use crate::{Id, SessionKey, key::hex};
 /// The stored format. A newer one is left untouched and refused.
 const FORMAT: u32 = 1;
 
-/// No entry is longer than this: 64 KiB.
-const MAX_LENGTH: usize = 64 * 1024;
-
 /// What a store keeps for one session: a version and a document that only the session reads.
 ///
 /// Its bytes are one JSON object, `{"format":1,"key":{…},"write_id":"…","checksum":"…","record":{…}}`, the same in
@@ -35,6 +32,9 @@ struct Envelope<'a> {
 }
 
 impl Entry {
+    /// No entry is stored in more bytes than this: 96 KiB, so that one of 64 KiB can be stored encrypted too.
+    pub const MAX_LENGTH: usize = 96 * 1024;
+
     /// Makes an entry from its version and a JSON document.
     #[must_use]
     pub fn new(write_id: Id, record: impl Into<String>) -> Self {
@@ -56,7 +56,7 @@ impl Entry {
     /// Encodes the entry for a store.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] if it exceeds 64 KiB or its document is not JSON.
+    /// [`ErrorKind::Storage`] if it exceeds 96 KiB or its document is not JSON.
     pub fn to_bytes(&self, key: &SessionKey) -> Result<Zeroizing<Vec<u8>>, Error> {
         let unfit = |_| Error::new(ErrorKind::Storage, "a session record could not be encoded as JSON");
         let key_json = serde_json::to_string(key).map_err(unfit)?;
@@ -70,8 +70,8 @@ impl Entry {
         // Room for all of it at once: a buffer that grows leaves copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.record.len() + key_json.len() + 256));
         serde_json::to_writer(&mut *bytes, &envelope).map_err(unfit)?;
-        if bytes.len() > MAX_LENGTH {
-            return Err(Error::new(ErrorKind::Storage, "a session record exceeds 64 KiB"));
+        if bytes.len() > Self::MAX_LENGTH {
+            return Err(Error::new(ErrorKind::Storage, "a session record exceeds 96 KiB"));
         }
         Ok(bytes)
     }
@@ -88,8 +88,8 @@ impl Entry {
         }
 
         let corrupt = |why: &str| Error::new(ErrorKind::CorruptRecord, format!("a session record {why}"));
-        if bytes.len() > MAX_LENGTH {
-            return Err(corrupt("exceeds 64 KiB"));
+        if bytes.len() > Self::MAX_LENGTH {
+            return Err(corrupt("exceeds 96 KiB"));
         }
         let Format { format } = serde_json::from_slice(bytes).map_err(|_| corrupt("is not an entry"))?;
         if format > FORMAT {

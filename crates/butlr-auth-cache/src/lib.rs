@@ -23,6 +23,7 @@
 //! |---|---|---|---|
 //! | [`MemoryStore`] | nothing: it ends with the process | this process | a mutex |
 //! | `FileStore` (Unix) | the death of process and machine | every process of this host | file locks that the kernel frees |
+//! | `SqliteStore` (Unix, feature `sqlite`) | the death of process and machine | every process of this host | a transaction, and file locks |
 //!
 //! A store of one's own is two calls: see [`TokenStore`]. The feature `conformance` has the tests that it must pass.
 //!
@@ -65,4 +66,6 @@ pub use session::{Logout, Session, SessionBuilder, SessionState, SessionStatus};
 pub use sessions::{Sessions, SessionsBuilder};
 #[cfg(unix)]
 pub use store::FileStore;
+#[cfg(all(unix, feature = "sqlite"))]
+pub use store::SqliteStore;
 pub use store::{Durability, Guard, Hold, MemoryStore, Promises, Reach, Swap, TokenStore};

@@ -4,17 +4,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use butlr_auth_core::Error;
+#[cfg(unix)]
+use butlr_auth_core::ErrorKind;
 
 use crate::{Entry, Id, SessionKey};
 
 #[cfg(unix)]
+mod directory;
+#[cfg(unix)]
 mod file;
+#[cfg(unix)]
+mod lock;
 mod memory;
+#[cfg(all(unix, feature = "sqlite"))]
+mod sqlite;
 mod unstored;
 
 #[cfg(unix)]
 pub use file::FileStore;
 pub use memory::MemoryStore;
+#[cfg(all(unix, feature = "sqlite"))]
+pub use sqlite::SqliteStore;
 pub(crate) use unstored::Unstored;
 
 /// Where sessions are kept. Two calls are a whole backend: everything else of the refresh protocol (lease,
@@ -40,7 +50,7 @@ pub(crate) use unstored::Unstored;
 ///
 /// Keep [`Entry::to_bytes`] under [`SessionKey::digest`], beside the write id in a column of its own if the backend
 /// compares there, and give [`Entry::from_bytes`] what is found: it checks the key, the format and a checksum, and
-/// refuses more than 64 KiB. Then run the suite of the feature `conformance`, which names whatever is not kept.
+/// refuses more than 96 KiB. Then run the suite of the feature `conformance`, which names whatever is not kept.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -204,6 +214,15 @@ pub enum Reach {
     Host,
     /// Every host.
     Cluster,
+}
+
+/// Runs what blocks on a thread that may, to its end: dropping the future does not stop it.
+#[cfg(unix)]
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Storage, "the runtime ended during a store's call")))
 }
 
 macro_rules! forward {

@@ -6,7 +6,7 @@ use butlr_auth_core::{ClientId, Error, ErrorKind, Fingerprint};
 use super::subject::{Checked, Handle, Subject, Written, new_entry, new_key, same};
 use crate::{Entry, Id, Party, Promises, SessionKey, Swap, TokenStore};
 
-/// The longest encoding that an entry may have.
+/// The longest encoding that a session's entry may have: what a store around the store adds comes on top.
 const MAX_LENGTH: usize = 64 * 1024;
 
 pub(super) fn promises_are_stated(subject: &Subject) -> Checked {

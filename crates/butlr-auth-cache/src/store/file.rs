@@ -1,5 +1,3 @@
-mod directory;
-mod lock;
 mod temporary;
 
 use std::io::Read as _;
@@ -10,12 +8,13 @@ use async_trait::async_trait;
 use butlr_auth_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
-use self::directory::Directory;
-use self::lock::Lock;
+use super::blocking;
+use super::directory::Directory;
+use super::lock::Lock;
 use crate::{Durability, Entry, Guard, Hold, Id, Promises, Reach, SessionKey, Swap, TokenStore};
 
-/// No entry is longer than 64 KiB; one byte more tells that a file is.
-const READ_LIMIT: u64 = 64 * 1024 + 1;
+/// No entry is longer than this; one byte more tells that a file is.
+const READ_LIMIT: u64 = Entry::MAX_LENGTH as u64 + 1;
 
 /// Keeps each session in a file of its own, shared by every process of this host.
 ///
@@ -79,10 +78,7 @@ impl FileStore {
         work: impl FnOnce(&Directory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let directory = Arc::clone(&self.0);
-        let worked = tokio::task::spawn_blocking(move || work(&directory)).await;
-        worked.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Storage, "the runtime ended during a file operation"))
-        })
+        blocking(move || work(&directory)).await
     }
 }
 

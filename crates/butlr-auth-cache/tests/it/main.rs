@@ -14,3 +14,5 @@ mod store_faults;
 mod store_file;
 #[cfg(feature = "conformance")]
 mod store_plain;
+#[cfg(feature = "sqlite")]
+mod store_sqlite;

@@ -60,3 +60,35 @@ async fn processes_share_a_store_of_sixty_lines() -> Tested {
     let test = "store::processes_share_a_store_of_sixty_lines";
     conformance::check_across_processes(test, &place, async |place| PlainStore::open(place)).await
 }
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use butlr_auth_cache::{SqliteStore, conformance};
+
+    use super::{Tested, folder};
+
+    fn database() -> (tempfile::TempDir, String) {
+        let (folder, place) = folder();
+        (folder, format!("{place}/sessions.sqlite3"))
+    }
+
+    #[tokio::test]
+    async fn sqlite_store_conforms_on_one_thread() -> Tested {
+        let (_folder, place) = database();
+        conformance::check(async || SqliteStore::open(&place).unwrap()).await
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn sqlite_store_conforms_behind_an_arc() -> Tested {
+        let (_folder, place) = database();
+        conformance::check(async || std::sync::Arc::new(SqliteStore::open(&place).unwrap())).await
+    }
+
+    #[tokio::test]
+    async fn processes_share_the_sqlite_store() -> Tested {
+        let (_folder, place) = database();
+        let test = "store::sqlite::processes_share_the_sqlite_store";
+        conformance::check_across_processes(test, &place, async |place| SqliteStore::open(place).unwrap())
+            .await
+    }
+}

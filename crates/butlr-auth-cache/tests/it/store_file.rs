@@ -1,6 +1,6 @@
 //! The file store against hostile folders, failing disks, killed processes and racing neighbours.
 
-mod child;
+pub(crate) mod child;
 mod killed;
 mod raced;
 mod refused;
@@ -13,12 +13,12 @@ use butlr_auth_cache::{Entry, FileStore, Id, Party, SessionKey, Swap, TokenStore
 use butlr_auth_core::{ClientId, EndpointIdentity, Error, Provider};
 use tempfile::TempDir;
 
-fn key() -> SessionKey {
+pub(crate) fn key() -> SessionKey {
     SessionKey::new(&EndpointIdentity::new(&Provider::butlr(), ClientId::new("cli")), Party::User, "default")
 }
 
 /// A folder to keep sessions in, and the one around it.
-fn new_place() -> (TempDir, PathBuf) {
+pub(crate) fn new_place() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let place = folder.path().join("sessions");
     (folder, place)
@@ -28,7 +28,7 @@ fn file(place: &Path, extension: &str) -> PathBuf {
     place.join(format!("{}.{extension}", key().digest()))
 }
 
-fn names(place: &Path) -> Vec<String> {
+pub(crate) fn names(place: &Path) -> Vec<String> {
     fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
@@ -37,7 +37,7 @@ fn temporary_files(place: &Path) -> usize {
 }
 
 /// No reactor, and so no system call but those of the store.
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
 }
 
@@ -63,17 +63,17 @@ fn check_stored(store: &FileStore, document: &str) {
 }
 
 /// A number of rounds that a longer run by hand may raise by an environment variable.
-fn rounds(variable: &str, usual: usize) -> usize {
+pub(crate) fn rounds(variable: &str, usual: usize) -> usize {
     std::env::var(variable).map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
 /// Passes over a test for want of a tool: never in CI.
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "in CI this test must run: {why}");
     say(&format!("SKIPPED {}: {why}", std::thread::current().name().unwrap_or_default()));
 }
 
 #[expect(clippy::print_stderr, reason = "a person who runs the tests is told what they saw")]
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     eprintln!("{what}");
 }

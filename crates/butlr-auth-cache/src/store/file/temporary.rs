@@ -2,9 +2,9 @@ use std::io::{self, Write as _};
 
 use butlr_auth_core::{Error, ErrorKind};
 
-use super::directory::Directory;
-use super::lock::Lock;
 use crate::Id;
+use crate::store::directory::Directory;
+use crate::store::lock::Lock;
 
 /// Writes a session's whole file so that a crash leaves the old or the new one.
 pub(super) fn replace(directory: &Directory, digest: &str, bytes: &[u8], lock: &Lock) -> Result<(), Error> {

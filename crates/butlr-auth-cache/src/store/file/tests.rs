@@ -4,9 +4,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use butlr_auth_core::{ClientId, EndpointIdentity, ErrorKind, Provider};
 use tempfile::TempDir;
 
-use super::directory::Directory;
-use super::lock::Lock;
 use super::{FileStore, temporary};
+use crate::store::directory::Directory;
+use crate::store::lock::Lock;
 use crate::{Entry, Id, Party, SessionKey, Swap, TokenStore as _};
 
 struct Fixture {

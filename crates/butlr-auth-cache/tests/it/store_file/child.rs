@@ -6,17 +6,17 @@ use std::process::{Command, Output};
 const VARIABLE: &str = "BUTLR_AUTH_STORE_CHILD";
 
 /// The folder to work in, if this process is such a child.
-pub(super) fn place() -> Option<PathBuf> {
+pub(crate) fn place() -> Option<PathBuf> {
     std::env::var_os(VARIABLE).map(PathBuf::from)
 }
 
 /// The child of `test`, started by the words in front of it: none, or those of a shell or a tracer.
-pub(super) fn command<'a>(before: impl IntoIterator<Item = &'a str>, test: &str, place: &Path) -> Command {
+pub(crate) fn command<'a>(before: impl IntoIterator<Item = &'a str>, test: &str, place: &Path) -> Command {
     command_of(&std::env::current_exe().unwrap(), before, test, place)
 }
 
 /// The same of a copy of this binary.
-pub(super) fn command_of<'a>(
+pub(crate) fn command_of<'a>(
     binary: &Path,
     before: impl IntoIterator<Item = &'a str>,
     test: &str,
@@ -37,7 +37,7 @@ pub(super) fn command_of<'a>(
 }
 
 #[track_caller]
-pub(super) fn check_success(output: &Output) {
+pub(crate) fn check_success(output: &Output) {
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{}\n{said}\n{complained}", output.status);

@@ -134,7 +134,7 @@ fn every_damaged_file_is_set_aside_whole_and_private() {
         [good.as_slice(), good.as_slice()].concat(),
         utf_16,
         vec![0xff; 1000],
-        vec![b' '; 70_000],
+        vec![b' '; 100_000],
         "[".repeat(60_000).into_bytes(),
     ];
     for (number, bytes) in damaged.iter().enumerate() {
@@ -159,7 +159,7 @@ fn a_gigabyte_is_not_read() {
     File::options().write(true).open(file(&place, "json")).unwrap().set_len(1 << 30).unwrap();
     let error = load(&store).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CorruptRecord);
-    assert!(error.to_string().contains("exceeds 64 KiB"), "{error}");
+    assert!(error.to_string().contains("exceeds 96 KiB"), "{error}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn an_entry_that_is_too_long_is_not_written() {
     let (_folder, place) = new_place();
     let store = FileStore::open(&place).unwrap();
     write(&store, "\"old\"").unwrap();
-    let error = write(&store, &format!("\"{}\"", "x".repeat(64 * 1024))).unwrap_err();
+    let error = write(&store, &format!("\"{}\"", "x".repeat(96 * 1024))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Storage);
     check_stored(&store, "\"old\"");
 }

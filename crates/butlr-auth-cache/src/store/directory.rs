@@ -16,6 +16,18 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
 }
 
+/// Which file a name stood for.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+pub(super) struct FileId(Stat);
+
+#[cfg(feature = "sqlite")]
+impl PartialEq for FileId {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0.st_dev, self.0.st_ino) == (other.0.st_dev, other.0.st_ino)
+    }
+}
+
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 impl Directory {
@@ -84,6 +96,22 @@ impl Directory {
         self.checked(name, file)
     }
 
+    /// Looks at a file that something else will open by its path; `None` if there is none.
+    ///
+    /// It is not opened here: closing it would free the locks that SQLite has on it in this process.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn inspect(&self, name: &str) -> Result<Option<FileId>, Error> {
+        match self.stat(name) {
+            Ok(stat) if !is_plain(&stat) => Err(self.not_plain(name)),
+            Ok(stat) => {
+                check_private(&stat, &self.path.join(name), "600")?;
+                Ok(Some(FileId(stat)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.failed("inspect", name, error.into())),
+        }
+    }
+
     pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.descriptor, from, &self.descriptor, to)?)
     }
@@ -117,8 +145,7 @@ impl Directory {
     /// Keeps a damaged file under another name, so that the session can go on and nothing is lost. The caller holds
     /// the session's lock, so that nobody else takes the free name meanwhile.
     pub(super) fn set_aside(&self, name: &str, corrupt: &Error) -> Error {
-        let since_1970 = SystemClock::new().now().wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let free = (since_1970.as_millis()..)
+        let free = (milliseconds_since_1970()..)
             .map(|time| format!("{name}.corrupt-{time}"))
             .find(|aside| matches!(self.stat(aside), Err(Errno::NOENT)));
         let message = match free {
@@ -169,6 +196,11 @@ impl Directory {
     fn stat(&self, name: &str) -> rustix::io::Result<Stat> {
         rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)
     }
+}
+
+/// What the name of something that was set aside ends with.
+pub(super) fn milliseconds_since_1970() -> u128 {
+    SystemClock::new().now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 /// Makes a folder and those above it. Each new name is synced: what will be durable inside must be found again.
