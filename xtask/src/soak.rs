@@ -83,6 +83,7 @@ pub(crate) struct Options {
 enum Store {
     Memory,
     File,
+    Sqlite,
 }
 
 /// A run, with every default filled in.
@@ -183,8 +184,8 @@ impl Options {
         }
         let processes = self.processes.unwrap_or(match self.store {
             Store::Memory => 1,
-            Store::File if self.full => 32,
-            Store::File => 8,
+            _ if self.full => 32,
+            _ => 8,
         });
         if self.store == Store::Memory && (processes != 1 || !rows.is_empty()) {
             bail!(

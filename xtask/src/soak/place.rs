@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use butlr_auth_cache::{FileStore, MemoryStore, TokenStore};
+use butlr_auth_cache::{FileStore, MemoryStore, SqliteStore, TokenStore};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -17,6 +17,7 @@ use super::Store;
 pub(super) enum Place {
     Memory,
     File { folder: PathBuf },
+    Sqlite { database: PathBuf },
 }
 
 impl Place {
@@ -25,6 +26,7 @@ impl Place {
         Ok(match store {
             Store::Memory => Self::Memory,
             Store::File => Self::File { folder: private(parent, "sessions")? },
+            Store::Sqlite => Self::Sqlite { database: private(parent, "sessions")?.join("sessions.db") },
         })
     }
 
@@ -33,6 +35,7 @@ impl Place {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::new()),
             Self::File { folder } => Arc::new(FileStore::open(folder)?),
+            Self::Sqlite { database } => Arc::new(SqliteStore::open(database)?),
         })
     }
 }

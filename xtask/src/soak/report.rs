@@ -62,12 +62,13 @@ fn table(outcome: &Outcome) -> String {
 fn headline(plan: &Plan) -> String {
     let store = match plan.store {
         Store::Memory => "in memory",
-        Store::File if plan.lease => "in a file, without the kernel's lock",
         Store::File => "in a file",
+        Store::Sqlite => "in SQLite",
     };
+    let lock = if plan.lease { ", without the kernel's lock" } else { "" };
     let (processes, tasks) = (plan.processes, plan.tasks);
     format!(
-        "{processes} × {tasks} tasks for {:?} on tokens of {:?} {store}, reuse forgiven for {:?}",
+        "{processes} × {tasks} tasks for {:?} on tokens of {:?} {store}{lock}, reuse forgiven for {:?}",
         plan.duration, plan.lifetime, plan.grace
     )
 }
