@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 
 use crate::{
     AuthorizationCode, CODE_CHALLENGE_METHOD, ClientId, CodeVerifier, Delivery, EndpointUrl, Error,
-    ErrorCode, ErrorKind, ErrorResponse, Grant, IdToken, Leniency, Nonce, Provider, Scope, Secret, State,
-    TokenResponse, UnverifiedClaims, random, text,
+    ErrorCode, ErrorKind, ErrorResponse, Grant, IdToken, Leniency, Moment, Nonce, Provider,
+    PushedAuthorization, Scope, Secret, State, TokenResponse, UnverifiedClaims, random, text,
 };
 
 /// A redirect longer than this is not parsed: 64 KiB.
@@ -35,9 +36,10 @@ const MAX_REDIRECT: usize = 64 * 1024;
 /// }
 /// # Ok::<(), butlr_auth_core::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct AuthorizationRequest {
     url: Url,
+    endpoint: EndpointUrl,
+    parameters: Vec<(String, String)>,
     provider_id: String,
     issuer: Option<String>,
     iss_required: bool,
@@ -74,14 +76,15 @@ impl AuthorizationRequest {
     /// `nonce`.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint; [`ErrorKind::Configuration`] if one
-    /// of its authorization parameters is one that the request sets itself.
+    /// [`ErrorKind::Unsupported`] if the provider has no authorization endpoint or announces PKCE without `S256`;
+    /// [`ErrorKind::Configuration`] if one of its authorization parameters is one that the request sets itself.
     pub fn code(
         provider: &Provider,
         client_id: &ClientId,
         redirect_uri: impl Into<String>,
         scope: Scope,
     ) -> Result<Self, Error> {
+        provider.check_code_challenge()?;
         let verifier = ResponseType::Code(CodeVerifier::random());
         Self::new(provider, client_id, redirect_uri.into(), scope, verifier)
     }
@@ -114,6 +117,8 @@ impl AuthorizationRequest {
         let endpoint = provider.authorization_endpoint()?;
         let request = Self {
             url: endpoint.as_url().clone(),
+            endpoint: endpoint.clone(),
+            parameters: Vec::new(),
             provider_id: provider.id().to_owned(),
             issuer: provider.issuer().map(str::to_owned),
             iss_required: provider.requires_authorization_response_iss(),
@@ -126,10 +131,10 @@ impl AuthorizationRequest {
             scope,
             answered: false,
         };
-        request.with_url(endpoint, provider.authorization_parameters())
+        request.with_parameters(provider.authorization_parameters())
     }
 
-    fn with_url(mut self, endpoint: &EndpointUrl, extra: &[(String, String)]) -> Result<Self, Error> {
+    fn with_parameters(mut self, extra: &[(String, String)]) -> Result<Self, Error> {
         let mut own: Vec<(&str, String)> = vec![
             ("response_type", self.response_type.as_str().to_owned()),
             ("client_id", self.client_id.as_str().to_owned()),
@@ -158,25 +163,53 @@ impl AuthorizationRequest {
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         own.extend(extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        let own: Vec<(String, String)> =
+            own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
 
         //= https://www.rfc-editor.org/rfc/rfc6749#section-3.1
         //# The endpoint URI MAY include an "application/x-www-form-urlencoded" formatted (per Appendix B) query
         //# component ([RFC3986] Section 3.4), which MUST be retained when adding additional query parameters.
-        let kept: Vec<(String, String)> = endpoint
+        let kept: Vec<(String, String)> = self
+            .endpoint
             .as_url()
             .query_pairs()
             .filter(|(name, _)| own.iter().all(|(set, _)| set != name))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         self.url.set_query(None);
-        self.url.query_pairs_mut().extend_pairs(kept).extend_pairs(own);
+        self.url.query_pairs_mut().extend_pairs(kept).extend_pairs(&own);
+        self.parameters = own;
         Ok(self)
     }
 
-    /// Returns the URL to open in the person's browser.
+    /// Returns the URL to open in the person's browser, with the whole request in it.
+    ///
+    /// A provider that [requires](Provider::requires_pushed_authorization) pushed requests refuses it: push the
+    /// [`parameters`](Self::parameters) and open what [`pushed`](Self::pushed) gives.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Returns the parameters of the request: what is pushed to a server that takes requests beforehand.
+    #[must_use]
+    pub fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+
+    /// Reads the answer to this request, pushed at `pushed_at`
+    /// ([RFC 9126 §2.2](https://www.rfc-editor.org/rfc/rfc9126#section-2.2)).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] if `request_uri` or `expires_in` is missing or malformed.
+    pub fn pushed(&self, body: &[u8], pushed_at: Moment) -> Result<PushedAuthorization, Error> {
+        PushedAuthorization::new(body, self.endpoint.as_url(), self.client_id.as_str(), pushed_at)
+    }
+
+    /// Returns the provider that the request is for.
+    #[must_use]
+    pub fn provider_id(&self) -> &str {
+        &self.provider_id
     }
 
     /// Returns the redirect URI, byte for byte as it was sent.
@@ -195,7 +228,7 @@ impl AuthorizationRequest {
     /// [`ErrorKind::InvalidCallback`] if the answer does not belong to this attempt or is malformed;
     /// [`ErrorKind::Refused`] if the person or the server said no. Neither message shows a code, token or state.
     pub fn accept(&mut self, redirect: &str) -> Result<AuthorizationResponse, Error> {
-        let mut parameters = self.parameters(redirect)?;
+        let mut parameters = self.answer(redirect)?;
         let state_fits = parameters
             .get("state")
             .is_some_and(|state| bool::from(state.as_bytes().ct_eq(self.state.expose().as_bytes())));
@@ -243,7 +276,7 @@ impl AuthorizationRequest {
     }
 
     /// Reads the parameters from where this response type has them, each at most once.
-    fn parameters(&self, redirect: &str) -> Result<BTreeMap<String, String>, Error> {
+    fn answer(&self, redirect: &str) -> Result<BTreeMap<String, String>, Error> {
         if redirect.len() > MAX_REDIRECT {
             return Err(self.invalid("is longer than 64 KiB"));
         }
@@ -343,6 +376,20 @@ impl Grant {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for AuthorizationRequest {
+    /// Leaves the URL out: the `state` in it is what tells an answer from a forgery.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("provider_id", &self.provider_id)
+            .field("host", &self.host)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("response_type", &self.response_type)
+            .field("scope", &self.scope)
+            .field("answered", &self.answered)
+            .finish_non_exhaustive()
     }
 }
 

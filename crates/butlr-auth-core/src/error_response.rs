@@ -31,6 +31,18 @@ impl ErrorCode {
     /// `access_denied`: the resource owner or the server refused
     /// ([RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
     pub const ACCESS_DENIED: Self = Self(Cow::Borrowed("access_denied"));
+    /// `authorization_pending`: the person has not decided yet
+    /// ([RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)).
+    pub const AUTHORIZATION_PENDING: Self = Self(Cow::Borrowed("authorization_pending"));
+    /// `slow_down`: as pending, and the device polls too often
+    /// ([RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)).
+    pub const SLOW_DOWN: Self = Self(Cow::Borrowed("slow_down"));
+    /// `expired_token`: the device code has expired
+    /// ([RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)).
+    pub const EXPIRED_TOKEN: Self = Self(Cow::Borrowed("expired_token"));
+    /// `unsupported_token_type`: the server does not revoke tokens of this kind
+    /// ([RFC 7009 §2.2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
+    pub const UNSUPPORTED_TOKEN_TYPE: Self = Self(Cow::Borrowed("unsupported_token_type"));
 
     /// Takes a code as a server sent it; control characters and what exceeds 64 characters are escaped or cut.
     #[must_use]

@@ -3,7 +3,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AuthorizationCode, CodeVerifier, Error, ErrorKind, Nonce, Password, RefreshToken, Scope, text};
+use crate::{
+    AuthorizationCode, CodeVerifier, DeviceCode, Error, ErrorKind, Nonce, Password, RefreshToken, Scope, text,
+};
 
 /// The value of `grant_type` ([RFC 6749 §1.3](https://www.rfc-editor.org/rfc/rfc6749#section-1.3)).
 ///
@@ -21,37 +23,56 @@ pub enum GrantType {
     ClientCredentials,
     /// `refresh_token`
     RefreshToken,
+    /// `urn:ietf:params:oauth:grant-type:device_code`, `device_code` for short
+    DeviceCode,
 }
 
 impl GrantType {
-    /// All grant types that this crate knows, in the order of the RFC.
-    pub const ALL: [Self; 4] =
-        [Self::AuthorizationCode, Self::Password, Self::ClientCredentials, Self::RefreshToken];
+    /// All grant types that this crate knows: those of RFC 6749 in its order, then its extensions.
+    pub const ALL: [Self; 5] = [
+        Self::AuthorizationCode,
+        Self::Password,
+        Self::ClientCredentials,
+        Self::RefreshToken,
+        Self::DeviceCode,
+    ];
 
-    /// Returns the value of `grant_type` on the wire.
+    /// Returns the short name: what people write and messages show.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::Password => "password",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "device_code",
+        }
+    }
+
+    /// Returns the value of `grant_type` on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            _ => self.name(),
         }
     }
 }
 
 impl fmt::Display for GrantType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
 impl FromStr for GrantType {
     type Err = Error;
 
+    /// Reads a short name, or the value on the wire.
     fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
+        let named = |grant_type: &Self| [grant_type.name(), grant_type.as_str()].contains(&name);
+        Self::ALL.into_iter().find(named).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
             let shown = text::escape(name, 64);
             Error::new(ErrorKind::Configuration, format!("`{shown}` is not a grant type: use one of {known}"))
         })
@@ -117,6 +138,18 @@ pub enum Grant {
         /// The scope to ask for: at most what was granted, or empty for the same again.
         scope: Scope,
     },
+    /// [RFC 8628 §3.4](https://www.rfc-editor.org/rfc/rfc8628#section-3.4): a device, for a person who approves it
+    /// in a browser elsewhere. Made by [`DeviceAuthorization::grant`](crate::DeviceAuthorization::grant); each
+    /// exchange is one poll.
+    #[non_exhaustive]
+    DeviceCode {
+        /// The device code, shown to the token endpoint alone.
+        device_code: DeviceCode,
+        /// The provider that issued the code: no other one may get it.
+        provider_id: String,
+        /// The scope that was asked for: if the answer names none, this is what was granted.
+        scope: Scope,
+    },
 }
 
 impl Grant {
@@ -142,11 +175,11 @@ impl Grant {
         Self::RefreshToken { refresh_token, scope: Scope::empty() }
     }
 
-    /// Sets the scope to ask for. A code's scope was settled by its authorization request and stays.
+    /// Sets the scope to ask for. A code's or device code's scope was settled by its authorization request and stays.
     #[must_use]
     pub fn with_scope(mut self, wanted: Scope) -> Self {
         match &mut self {
-            Self::AuthorizationCode { .. } => {}
+            Self::AuthorizationCode { .. } | Self::DeviceCode { .. } => {}
             Self::Password { scope, .. }
             | Self::ClientCredentials { scope }
             | Self::RefreshToken { scope, .. } => *scope = wanted,
@@ -162,6 +195,7 @@ impl Grant {
             Self::Password { .. } => GrantType::Password,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
         }
     }
 
@@ -172,7 +206,8 @@ impl Grant {
             Self::AuthorizationCode { scope, .. }
             | Self::Password { scope, .. }
             | Self::ClientCredentials { scope }
-            | Self::RefreshToken { scope, .. } => scope,
+            | Self::RefreshToken { scope, .. }
+            | Self::DeviceCode { scope, .. } => scope,
         }
     }
 
@@ -186,6 +221,19 @@ impl Grant {
             Self::Password { password, .. } => vec![password.expose()],
             Self::ClientCredentials { .. } => Vec::new(),
             Self::RefreshToken { refresh_token, .. } => vec![refresh_token.expose()],
+            Self::DeviceCode { device_code, .. } => vec![device_code.expose()],
+        }
+    }
+
+    /// Returns the provider that alone may get this grant, where one issued it: a code is for nobody else
+    /// ([RFC 9700 §4.4](https://www.rfc-editor.org/rfc/rfc9700#section-4.4)).
+    #[must_use]
+    pub fn provider_id(&self) -> Option<&str> {
+        match self {
+            Self::AuthorizationCode { provider_id, .. } | Self::DeviceCode { provider_id, .. } => {
+                Some(provider_id)
+            }
+            _ => None,
         }
     }
 }

@@ -34,6 +34,11 @@ impl Object {
         self.0.get(name)
     }
 
+    /// A member, unless it is `null`.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_null())
+    }
+
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_default()
     }

@@ -26,6 +26,9 @@
 //! | password (legacy) | [`Grant::password`] | [6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3) |
 //! | client credentials | [`Grant::client_credentials`] | [6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4) |
 //! | refresh token | [`Grant::refresh_token`] | [6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6) |
+//! | device code | [`DeviceAuthorization::grant`] | [8628](https://www.rfc-editor.org/rfc/rfc8628) |
+//!
+//! What a server offers it says itself: its [`Metadata`] becomes a [`Provider`].
 //!
 //! # What it is not
 //!
@@ -47,6 +50,7 @@ mod butlr;
 mod claims;
 mod client;
 mod clock;
+mod device_authorization;
 mod dialect;
 mod endpoint;
 mod endpoint_url;
@@ -54,9 +58,12 @@ mod error;
 mod error_response;
 mod fingerprint;
 mod grant;
+mod introspection;
 mod json;
+mod metadata;
 mod pkce;
 mod provider;
+mod pushed_authorization;
 mod random;
 mod scope;
 mod secret;
@@ -70,6 +77,7 @@ pub use butlr::{BUTLR_AUDIENCE, BUTLR_BASE_URL};
 pub use claims::UnverifiedClaims;
 pub use client::{ClientAuthentication, ClientAuthenticationMethod, ClientId};
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
+pub use device_authorization::{DeviceAuthorization, DevicePacing};
 pub use dialect::{BodyEncoding, Dialect, Leniency, TokenEndpointDescription};
 pub use endpoint::{EndpointIdentity, Revocation, TokenEndpoint};
 pub use endpoint_url::EndpointUrl;
@@ -77,13 +85,16 @@ pub use error::{Delivery, Error, ErrorKind};
 pub use error_response::{ErrorCode, ErrorResponse};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantType};
+pub use introspection::Introspection;
+pub use metadata::Metadata;
 pub use pkce::CODE_CHALLENGE_METHOD;
 pub use provider::Provider;
+pub use pushed_authorization::PushedAuthorization;
 pub use scope::Scope;
 pub use secret::{
     AccessToken, AccessTokenKind, AuthorizationCode, AuthorizationCodeKind, ClientSecret, ClientSecretKind,
-    CodeVerifier, CodeVerifierKind, IdToken, IdTokenKind, Nonce, NonceKind, Password, PasswordKind,
-    RefreshToken, RefreshTokenKind, Secret, SecretKind, State, StateKind,
+    CodeVerifier, CodeVerifierKind, DeviceCode, DeviceCodeKind, IdToken, IdTokenKind, Nonce, NonceKind,
+    Password, PasswordKind, RefreshToken, RefreshTokenKind, Secret, SecretKind, State, StateKind,
 };
 pub use source::{StaticToken, TokenSource};
 pub use token::{Token, Validity};

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Dialect, EndpointUrl, Error, ErrorKind, GrantType, TokenEndpointDescription};
+use crate::{
+    CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, TokenEndpointDescription,
+};
 
 /// A description of an authorization server: its endpoints, and how it wants to be spoken to. Data, no behaviour.
 ///
@@ -29,6 +31,13 @@ pub struct Provider {
     token_endpoint: Option<TokenEndpointDescription>,
     grant_endpoints: BTreeMap<GrantType, TokenEndpointDescription>,
     revocation_endpoint: Option<EndpointUrl>,
+    introspection_endpoint: Option<EndpointUrl>,
+    device_authorization_endpoint: Option<EndpointUrl>,
+    pushed_authorization_request_endpoint: Option<EndpointUrl>,
+    pushed_authorization_required: bool,
+    jwks_uri: Option<EndpointUrl>,
+    code_challenge_methods: Vec<String>,
+    code_challenge_announced: bool,
     assumed_lifetime: Duration,
     reuse_interval: Duration,
 }
@@ -39,9 +48,7 @@ impl Provider {
     /// The `id` is part of every session's key: choose it once and keep it.
     #[must_use]
     pub fn new(id: impl Into<String>, token_endpoint: EndpointUrl, dialect: Dialect) -> Self {
-        let mut provider = Self::empty(id);
-        provider.token_endpoint = Some(TokenEndpointDescription::new(token_endpoint, dialect));
-        provider
+        Self::empty(id).with_token_endpoint(token_endpoint, dialect)
     }
 
     /// Describes a server without a token endpoint: it gives tokens on the redirect alone (implicit grant), or
@@ -57,6 +64,13 @@ impl Provider {
             token_endpoint: None,
             grant_endpoints: BTreeMap::new(),
             revocation_endpoint: None,
+            introspection_endpoint: None,
+            device_authorization_endpoint: None,
+            pushed_authorization_request_endpoint: None,
+            pushed_authorization_required: false,
+            jwks_uri: None,
+            code_challenge_methods: Vec::new(),
+            code_challenge_announced: false,
             assumed_lifetime: Duration::from_secs(600),
             reuse_interval: Duration::ZERO,
         }
@@ -69,11 +83,21 @@ impl Provider {
     /// [`ErrorKind::Configuration`] if it is not a URL that an endpoint may have, or has a query.
     pub fn with_issuer_identifier(mut self, issuer: impl Into<String>) -> Result<Self, Error> {
         let issuer = issuer.into();
-        if issuer.parse::<EndpointUrl>()?.as_url().query().is_some() {
-            return Err(Error::new(ErrorKind::Configuration, "the issuer has a query"));
-        }
+        check_issuer(&issuer)?;
         self.issuer = Some(issuer);
         Ok(self)
+    }
+
+    /// Sets an issuer identifier that was read by [`check_issuer`] before.
+    pub(crate) fn with_checked_issuer(mut self, issuer: String) -> Self {
+        self.issuer = Some(issuer);
+        self
+    }
+
+    /// Sets the token endpoint for every grant that has none of its own.
+    pub(crate) fn with_token_endpoint(mut self, url: EndpointUrl, dialect: Dialect) -> Self {
+        self.token_endpoint = Some(TokenEndpointDescription::new(url, dialect));
+        self
     }
 
     /// Sets the authorization endpoint.
@@ -111,6 +135,66 @@ impl Provider {
     #[must_use]
     pub fn with_revocation_endpoint(mut self, endpoint: EndpointUrl) -> Self {
         self.revocation_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sets the introspection endpoint ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
+    #[must_use]
+    pub fn with_introspection_endpoint(mut self, endpoint: EndpointUrl) -> Self {
+        self.introspection_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sets the device authorization endpoint
+    /// ([RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1)).
+    #[must_use]
+    pub fn with_device_authorization_endpoint(mut self, endpoint: EndpointUrl) -> Self {
+        self.device_authorization_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sets the endpoint to which authorization requests are pushed
+    /// ([RFC 9126](https://www.rfc-editor.org/rfc/rfc9126)).
+    #[must_use]
+    pub fn with_pushed_authorization_request_endpoint(mut self, endpoint: EndpointUrl) -> Self {
+        self.pushed_authorization_request_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Says that the server takes pushed authorization requests only
+    /// (`require_pushed_authorization_requests`,
+    /// [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5)).
+    #[must_use]
+    pub fn with_required_pushed_authorization(mut self) -> Self {
+        self.pushed_authorization_required = true;
+        self
+    }
+
+    /// Sets where the keys are that the server signs with
+    /// ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+    #[must_use]
+    pub fn with_jwks_uri(mut self, uri: EndpointUrl) -> Self {
+        self.jwks_uri = Some(uri);
+        self
+    }
+
+    /// Sets the PKCE methods that the server announces (`code_challenge_methods_supported`). A list without `S256`
+    /// makes [`AuthorizationRequest::code`](crate::AuthorizationRequest::code) fail: `plain` is never sent. An empty
+    /// one counts as silence, and `S256` is sent all the same.
+    #[must_use]
+    pub fn with_code_challenge_methods<S: Into<String>>(
+        mut self,
+        methods: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.code_challenge_methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Demands that the server announce `S256`: from one that is silent about PKCE no code is asked for, because it
+    /// may ignore the challenge.
+    #[must_use]
+    pub fn with_announced_code_challenge(mut self) -> Self {
+        self.code_challenge_announced = true;
         self
     }
 
@@ -180,6 +264,75 @@ impl Provider {
         self.revocation_endpoint.as_ref().ok_or_else(|| self.without("a revocation endpoint"))
     }
 
+    /// Returns the introspection endpoint.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if there is none.
+    pub fn introspection_endpoint(&self) -> Result<&EndpointUrl, Error> {
+        self.introspection_endpoint.as_ref().ok_or_else(|| self.without("an introspection endpoint"))
+    }
+
+    /// Returns the device authorization endpoint.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if there is none.
+    pub fn device_authorization_endpoint(&self) -> Result<&EndpointUrl, Error> {
+        self.device_authorization_endpoint
+            .as_ref()
+            .ok_or_else(|| self.without("a device authorization endpoint"))
+    }
+
+    /// Returns the endpoint to which authorization requests are pushed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if there is none.
+    pub fn pushed_authorization_request_endpoint(&self) -> Result<&EndpointUrl, Error> {
+        self.pushed_authorization_request_endpoint
+            .as_ref()
+            .ok_or_else(|| self.without("a pushed authorization request endpoint"))
+    }
+
+    /// Returns whether authorization requests must be pushed.
+    #[must_use]
+    pub fn requires_pushed_authorization(&self) -> bool {
+        self.pushed_authorization_required
+    }
+
+    /// Returns where the keys are that the server signs with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if that is not known.
+    pub fn jwks_uri(&self) -> Result<&EndpointUrl, Error> {
+        self.jwks_uri.as_ref().ok_or_else(|| self.without("a JWKS URL"))
+    }
+
+    /// Returns all endpoints that requests are sent to by programs, whatever for.
+    pub fn endpoints(&self) -> impl Iterator<Item = &EndpointUrl> {
+        self.token_endpoint
+            .iter()
+            .chain(self.grant_endpoints.values())
+            .map(|described| &described.url)
+            .chain(&self.revocation_endpoint)
+            .chain(&self.introspection_endpoint)
+            .chain(&self.device_authorization_endpoint)
+            .chain(&self.pushed_authorization_request_endpoint)
+            .chain(&self.jwks_uri)
+    }
+
+    /// Refuses a server at which a challenge by `S256` protects nothing.
+    pub(crate) fn check_code_challenge(&self) -> Result<(), Error> {
+        let methods = &self.code_challenge_methods;
+        let why = if methods.is_empty() && self.code_challenge_announced {
+            "does not announce PKCE"
+        } else if methods.is_empty() || methods.iter().any(|method| method == CODE_CHALLENGE_METHOD) {
+            return Ok(());
+        } else {
+            "does not offer PKCE by S256"
+        };
+        let message = format!("provider `{}` {why}: an authorization code would be unprotected", self.id);
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
     /// Returns the lifetime of a token for which nobody says one.
     #[must_use]
     pub fn assumed_lifetime(&self) -> Duration {
@@ -210,4 +363,16 @@ impl Provider {
             ),
         )
     }
+}
+
+/// Reads an issuer identifier as the URL that it is.
+//= https://www.rfc-editor.org/rfc/rfc8414#section-2
+//# The authorization server's issuer identifier, which is a URL that uses the "https" scheme and has no query or
+//# fragment components.
+pub(crate) fn check_issuer(issuer: &str) -> Result<EndpointUrl, Error> {
+    let url: EndpointUrl = issuer.parse()?;
+    if url.as_url().query().is_some() {
+        return Err(Error::new(ErrorKind::Configuration, "the issuer has a query"));
+    }
+    Ok(url)
 }

@@ -135,6 +135,9 @@ kinds! {
     /// An authorization code ([RFC 6749 §1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)), decoded
     /// once, from the redirect.
     AuthorizationCode = AuthorizationCodeKind, "authorization code", VSCHAR;
+    /// A device code ([RFC 8628 §3.2](https://www.rfc-editor.org/rfc/rfc8628#section-3.2)): what a device polls with
+    /// while a person types the user code elsewhere.
+    DeviceCode = DeviceCodeKind, "device code", VSCHAR;
     /// A client secret ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
     ClientSecret = ClientSecretKind, "client secret", VSCHAR;
     /// A resource owner's password ([RFC 6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)): any

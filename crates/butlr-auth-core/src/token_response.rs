@@ -120,18 +120,14 @@ impl TokenResponse {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
     // An unreadable answer to a refresh may carry a new refresh token: what was sent counts as spent.
     Error::new(ErrorKind::InvalidResponse, message).with_delivery(Delivery::Unanswered)
 }
 
-/// A member, unless it is `null`.
-fn member<'a>(members: &'a Object, name: &str) -> Option<&'a Value> {
-    members.get(name).filter(|value| !value.is_null())
-}
-
-fn secret<K: SecretKind>(members: &Object, name: &str) -> Result<Option<Secret<K>>, Error> {
-    let Some(value) = member(members, name) else { return Ok(None) };
+/// A secret that may be absent.
+pub(crate) fn secret<K: SecretKind>(members: &Object, name: &str) -> Result<Option<Secret<K>>, Error> {
+    let Some(value) = members.member(name) else { return Ok(None) };
     let text = value.as_str().ok_or_else(|| invalid(format!("`{name}` is not a string")))?;
     Secret::new(text)
         .map(Some)
@@ -139,7 +135,7 @@ fn secret<K: SecretKind>(members: &Object, name: &str) -> Result<Option<Secret<K
 }
 
 fn token_type(members: &Object, leniency: &Leniency) -> Result<TokenType, Error> {
-    match member(members, "token_type") {
+    match members.member("token_type") {
         //= https://www.rfc-editor.org/rfc/rfc6749#section-5.1
         //# Value is case insensitive.
         Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
@@ -151,8 +147,15 @@ fn token_type(members: &Object, leniency: &Leniency) -> Result<TokenType, Error>
     }
 }
 
-fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
-    let Some(value) = member(members, "expires_in") else { return Ok(None) };
+/// A lifetime that may be absent, at most 10 years.
+pub(crate) fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
+    let Some(value) = members.member("expires_in") else { return Ok(None) };
+    let seconds = seconds(value).ok_or_else(|| invalid("`expires_in` is not a number of seconds"))?;
+    Ok(Some(seconds.min(LONGEST_LIFETIME)))
+}
+
+/// Whole seconds: a number that is not negative, its fraction dropped, or a string of digits.
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64().filter(|float| *float >= 0.0)?;
@@ -166,13 +169,12 @@ fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
         Value::String(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
         _ => None,
     };
-    let seconds = seconds.ok_or_else(|| invalid("`expires_in` is not a number of seconds"))?;
-    Ok(Some(Duration::from_secs(seconds).min(LONGEST_LIFETIME)))
+    seconds.map(Duration::from_secs)
 }
 
 fn scope(members: &Object, leniency: &Leniency) -> Result<Option<Scope>, Error> {
     let malformed = |_| invalid("`scope` holds a forbidden character");
-    match member(members, "scope") {
+    match members.member("scope") {
         None => Ok(None),
         Some(Value::String(text)) => text.parse().map(Some).map_err(malformed),
         Some(Value::Array(tokens)) if leniency.scope_as_array => {

@@ -40,7 +40,7 @@ pub(crate) fn revocation(answer: &Answer, errand: &Errand<'_>) -> Result<(), Err
     }
     let error = failed(answer, errand);
     match error.error_response() {
-        Some(response) if response.error == ErrorCode::new("unsupported_token_type") => {
+        Some(response) if response.error == ErrorCode::UNSUPPORTED_TOKEN_TYPE => {
             let Errand { host, asked, .. } = errand;
             let unsupported = Error::new(ErrorKind::Unsupported, format!("{host} does not offer {asked}"));
             Err(unsupported
@@ -50,6 +50,23 @@ pub(crate) fn revocation(answer: &Answer, errand: &Errand<'_>) -> Result<(), Err
         }
         _ => Err(error),
     }
+}
+
+/// Judges the answer of an endpoint that answers with a JSON object of its own, with one of these statuses.
+pub(crate) fn object<T>(
+    answer: &Answer,
+    errand: &Errand<'_>,
+    statuses: &[StatusCode],
+    read: impl FnOnce(&[u8]) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if !statuses.contains(&answer.status) {
+        return Err(failed(answer, errand));
+    }
+    whole(answer, errand)?;
+    read(&answer.body).map_err(|error| match ErrorResponse::from_json(&answer.body) {
+        Some(response) => refused(answer, errand, response),
+        None => unusable(answer, errand, &error.to_string()),
+    })
 }
 
 /// Refuses a successful answer whose body did not arrive whole, or cannot be read.

@@ -2,31 +2,42 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use butlr_auth_core::{BodyEncoding, Dialect, EndpointUrl, Error};
+use butlr_auth_core::{BodyEncoding, ClientAuthentication, Dialect, EndpointUrl, Error};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
 
 use crate::body::Body;
+use crate::form;
 use crate::transport::{Answer, Errand, Transport};
 
-/// One request: what `oauth2` calls an HTTP client. It speaks the provider's dialect on the way out, and on the way
-/// back lets nothing pass that was not checked first.
+/// One request. It speaks the provider's dialect on the way out, and on the way back lets nothing pass that was not
+/// checked first.
 pub(crate) struct Call<'a> {
     pub(crate) transport: &'a Transport,
     pub(crate) url: &'a EndpointUrl,
     pub(crate) dialect: &'a Dialect,
     pub(crate) total: Duration,
     pub(crate) errand: Errand<'a>,
-    pub(crate) judge: Judge,
 }
 
-/// Judges an answer and returns the body that `oauth2` gets to see.
-pub(crate) type Judge = fn(&Answer, &Errand<'_>, &Dialect) -> Result<Vec<u8>, Error>;
-
 impl Call<'_> {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+    /// Asks what `oauth2` has no words for: a form of these parameters, with the client's authentication.
+    pub(crate) async fn ask<T>(
+        &self,
+        client: &ClientAuthentication,
+        parameters: &[(&str, &str)],
+        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.send(form::request(client, self.dialect.client_authentication, parameters), judge).await
+    }
+
+    async fn send<T>(
+        &self,
+        request: HttpRequest,
+        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let (mut parts, form) = request.into_parts();
         let form = Zeroizing::new(form);
         let body = Body::new(&form, self.dialect).encode(self.dialect.body);
@@ -44,17 +55,26 @@ impl Call<'_> {
         secrets.extend(basic.iter().flat_map(|value| value.split(' ').skip(1)));
         let errand = Errand { host: self.errand.host.clone(), asked: self.errand.asked.clone(), secrets };
         let answer = self.transport.post(self.url, parts.headers, body, self.total, &errand).await;
-        let seen = (self.judge)(&answer?, &errand, self.dialect)?;
-        // Without a content type: `oauth2` takes that for JSON.
-        Ok(HttpResponse::new(seen))
+        judge(&answer?, &errand)
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Call<'_> {
+/// Judges an answer and returns the body that `oauth2` gets to see.
+pub(crate) type Judge = fn(&Answer, &Errand<'_>, &Dialect) -> Result<Vec<u8>, Error>;
+
+/// A call as `oauth2` makes it: what it calls an HTTP client.
+pub(crate) struct Judged<'a>(pub(crate) &'a Call<'a>, pub(crate) Judge);
+
+impl<'c> AsyncHttpClient<'c> for Judged<'_> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+        let Self(call, judge) = self;
+        Box::pin(async move {
+            let seen = call.send(request, |answer, errand| judge(answer, errand, call.dialect)).await?;
+            // Without a content type: `oauth2` takes that for JSON.
+            Ok(HttpResponse::new(seen))
+        })
     }
 }

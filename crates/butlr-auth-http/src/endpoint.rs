@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth_core::{
-    BodyEncoding, ClientAuthentication, ClientAuthenticationMethod, ClientId, ClientSecret, Dialect,
-    EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, Revocation, TokenEndpoint,
-    TokenResponse,
+    BodyEncoding, ClientAuthentication, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Dialect,
+    EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, Revocation, SystemClock,
+    TokenEndpoint, TokenResponse,
 };
 use url::Host;
 
-use crate::call::{Call, Judge};
+use crate::call::Call;
 use crate::exchange;
 use crate::transport::{Errand, Transport};
 
@@ -39,8 +39,9 @@ struct Settings {
     client: ClientAuthentication,
     identity: EndpointIdentity,
     timeout: Duration,
-    /// How a revocation request is encoded: RFC 7009 knows forms only.
-    revocation: Dialect,
+    clock: Arc<dyn Clock>,
+    /// How requests to other endpoints than the token endpoint are encoded: their RFCs know forms only.
+    forms: Dialect,
 }
 
 impl HttpTokenEndpoint {
@@ -52,9 +53,35 @@ impl HttpTokenEndpoint {
             client: None,
             http_client: None,
             shared: None,
+            clock: None,
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
         }
+    }
+
+    /// Returns the description of the server: what an
+    /// [`AuthorizationRequest`](butlr_auth_core::AuthorizationRequest) is made for.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.settings.provider
+    }
+
+    pub(crate) fn client(&self) -> &ClientAuthentication {
+        &self.settings.client
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.settings.clock
+    }
+
+    /// A request to an endpoint that is not the token endpoint.
+    pub(crate) fn form_call<'a>(
+        &'a self,
+        url: &'a EndpointUrl,
+        asked: &str,
+        secrets: Vec<&'a str>,
+    ) -> Call<'a> {
+        self.call(url, &self.settings.forms, asked.to_owned(), secrets)
     }
 
     fn call<'a>(
@@ -63,7 +90,6 @@ impl HttpTokenEndpoint {
         dialect: &'a Dialect,
         asked: String,
         mut secrets: Vec<&'a str>,
-        judge: Judge,
     ) -> Call<'a> {
         if let ClientAuthentication::Secret(_, secret) = &self.settings.client {
             secrets.push(secret.expose());
@@ -74,7 +100,6 @@ impl HttpTokenEndpoint {
             dialect,
             total: self.settings.timeout,
             errand: Errand { host: url.host(), asked, secrets },
-            judge,
         }
     }
 }
@@ -84,9 +109,7 @@ impl TokenEndpoint for HttpTokenEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
         let Settings { provider, client, .. } = &*self.settings;
         let grant_type = grant.grant_type();
-        if let Grant::AuthorizationCode { provider_id, .. } = grant
-            && provider_id != provider.id()
-        {
+        if let Some(provider_id) = grant.provider_id().filter(|id| *id != provider.id()) {
             //= https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2
             //# clients MUST store, for each authorization request, the issuer they sent the authorization request
             //# to
@@ -96,8 +119,7 @@ impl TokenEndpoint for HttpTokenEndpoint {
         }
         let endpoint = provider.token_endpoint(grant_type)?;
         let asked = format!("the {grant_type} grant");
-        let call =
-            self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets(), exchange::judge_token);
+        let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets());
         let result = exchange::exchange(client, grant, &call).await;
         let result = result.and_then(|response| grant.check_response(&response).map(|()| response));
         let (grant_type, endpoint_host) = (grant_type.as_str(), endpoint.url.host());
@@ -115,11 +137,11 @@ impl TokenEndpoint for HttpTokenEndpoint {
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
-        let Settings { provider, client, revocation, .. } = &*self.settings;
+        let Settings { provider, client, forms, .. } = &*self.settings;
         let url = provider.revocation_endpoint()?;
         let asked = format!("the revocation of the {}", token.token_type_hint().replace('_', " "));
-        let call = self.call(url, revocation, asked, vec![token.expose()], exchange::judge_revocation);
-        exchange::revoke(client, revocation.client_authentication, token, &call).await
+        let call = self.form_call(url, &asked, vec![token.expose()]);
+        exchange::revoke(client, forms.client_authentication, token, &call).await
     }
 
     fn supports(&self, grant_type: GrantType) -> bool {
@@ -137,6 +159,7 @@ impl TokenEndpoint for HttpTokenEndpoint {
 /// - [`timeout`](Self::timeout): 5 s for a whole exchange. A session's recovery from a lost answer is planned around
 ///   it.
 /// - [`connect_timeout`](Self::connect_timeout): 2 s, so that a host that is down leaves time for another try.
+/// - [`clock`](Self::clock): the system's.
 #[derive(Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct HttpTokenEndpointBuilder {
@@ -144,6 +167,7 @@ pub struct HttpTokenEndpointBuilder {
     client: Option<ClientAuthentication>,
     http_client: Option<reqwest::ClientBuilder>,
     shared: Option<Arc<Transport>>,
+    clock: Option<Arc<dyn Clock>>,
     timeout: Duration,
     connect_timeout: Duration,
 }
@@ -181,6 +205,18 @@ impl HttpTokenEndpointBuilder {
         self
     }
 
+    /// Uses the connections of a discovery.
+    pub(crate) fn share_transport(mut self, transport: Arc<Transport>) -> Self {
+        self.shared = Some(transport);
+        self
+    }
+
+    /// Takes another clock than the system's: a test's. It tells when a device code or a pushed request expires.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Sets how long an exchange may take as a whole, from the first packet to the last byte of the answer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -198,7 +234,7 @@ impl HttpTokenEndpointBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`] if no client is named, or a JSON dialect adds a parameter twice.
     pub fn build(self) -> Result<HttpTokenEndpoint, Error> {
-        let Self { provider, client, http_client, shared, timeout, connect_timeout } = self;
+        let Self { provider, client, http_client, shared, clock, timeout, connect_timeout } = self;
         let client = client.ok_or_else(|| {
             let message = format!("no client is named for provider `{}`", provider.id());
             Error::new(ErrorKind::Configuration, message)
@@ -208,37 +244,37 @@ impl HttpTokenEndpointBuilder {
         let transport = shared
             .filter(|transport| transport.is_direct() == direct)
             .unwrap_or_else(|| Arc::new(Transport::new(http_client, connect_timeout.min(timeout), direct)));
-        let revocation = Dialect::form().with_client_authentication(revocation_authentication(&provider));
+        let forms = Dialect::form().with_client_authentication(form_authentication(&provider));
+        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let identity = EndpointIdentity::new(&provider, client.client_id().clone());
-        let settings = Arc::new(Settings { provider, client, identity, timeout, revocation });
+        let settings = Arc::new(Settings { provider, client, identity, timeout, clock, forms });
         Ok(HttpTokenEndpoint { settings, transport })
     }
-}
-
-/// All endpoints that a provider has.
-fn endpoints(provider: &Provider) -> impl Iterator<Item = &EndpointUrl> {
-    let token = GrantType::ALL.into_iter().filter_map(|grant_type| provider.token_endpoint(grant_type).ok());
-    token.map(|endpoint| &endpoint.url).chain(provider.revocation_endpoint().ok())
 }
 
 /// Whether an endpoint is on this machine: then no proxy is used, because what a proxy calls "this machine" is its
 /// own.
 fn is_on_this_machine(provider: &Provider) -> bool {
-    endpoints(provider).any(|url| match url.as_url().host() {
+    provider.endpoints().any(leads_to_this_machine)
+}
+
+pub(crate) fn leads_to_this_machine(url: &EndpointUrl) -> bool {
+    match url.as_url().host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
-    })
+    }
 }
 
-/// How the client authenticates at the revocation endpoint: as it does where it refreshes, or else where it got the
-/// token.
+/// How the client authenticates elsewhere than at the token endpoint: as it does where it refreshes, or else where it
+/// gets its tokens.
 //= https://www.rfc-editor.org/rfc/rfc7009#section-2.1
 //# The client also includes its authentication credentials as described in Section 2.3. of [RFC6749].
-fn revocation_authentication(provider: &Provider) -> ClientAuthenticationMethod {
-    let endpoints = GrantType::ALL.into_iter().rev().filter_map(|grant| provider.token_endpoint(grant).ok());
-    endpoints.map(|endpoint| endpoint.dialect.client_authentication).next().unwrap_or_default()
+fn form_authentication(provider: &Provider) -> ClientAuthenticationMethod {
+    let refresh_first = [GrantType::RefreshToken].into_iter().chain(GrantType::ALL.into_iter().rev());
+    let mut endpoints = refresh_first.filter_map(|grant| provider.token_endpoint(grant).ok());
+    endpoints.next().map(|endpoint| endpoint.dialect.client_authentication).unwrap_or_default()
 }
 
 fn check_dialects(provider: &Provider) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use std::fmt;
 
 use butlr_auth_core::{
     AccessToken, ClientAuthentication, ClientAuthenticationMethod, Delivery, Dialect, Error, ErrorKind,
-    Grant, IdToken, RefreshToken, Revocation, Scope, Secret, SecretKind, TokenResponse,
+    Grant, GrantType, IdToken, RefreshToken, Revocation, Scope, Secret, SecretKind, TokenResponse,
 };
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
@@ -15,7 +15,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 
 use crate::answer;
-use crate::call::Call;
+use crate::call::{Call, Judged};
 use crate::transport::{Answer, Errand};
 
 /// `oauth2`'s client, with an `id_token` among the members that it reads.
@@ -35,6 +35,7 @@ pub(crate) async fn exchange(
 ) -> Result<TokenResponse, Error> {
     let url = TokenUrl::from_url(call.url.as_url().clone());
     let protocol = protocol(client, call.dialect.client_authentication).set_token_uri(url);
+    let judged = &Judged(call, judge_token);
     let response = match grant {
         Grant::AuthorizationCode { code, redirect_uri, code_verifier, .. } => {
             let redirect_uri = oauth2::RedirectUrl::new(redirect_uri.clone())
@@ -43,7 +44,7 @@ pub(crate) async fn exchange(
                 .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
                 .set_pkce_verifier(oauth2::PkceCodeVerifier::new(code_verifier.expose().to_owned()))
                 .set_redirect_uri(Cow::Owned(redirect_uri))
-                .request_async(call)
+                .request_async(judged)
                 .await
         }
         Grant::Password { username, password, scope, .. } => {
@@ -52,19 +53,26 @@ pub(crate) async fn exchange(
             protocol
                 .exchange_password(&username, &password)
                 .add_scopes(scopes(scope))
-                .request_async(call)
+                .request_async(judged)
                 .await
         }
         Grant::ClientCredentials { scope, .. } => {
-            protocol.exchange_client_credentials().add_scopes(scopes(scope)).request_async(call).await
+            protocol.exchange_client_credentials().add_scopes(scopes(scope)).request_async(judged).await
         }
         Grant::RefreshToken { refresh_token, scope, .. } => {
             let refresh_token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
             protocol
                 .exchange_refresh_token(&refresh_token)
                 .add_scopes(scopes(scope))
-                .request_async(call)
+                .request_async(judged)
                 .await
+        }
+        // `oauth2` would poll by itself, with a timer of its own. Here one exchange is one request.
+        Grant::DeviceCode { device_code, .. } => {
+            let parameters =
+                [("grant_type", GrantType::DeviceCode.as_str()), ("device_code", device_code.expose())];
+            let leniency = &call.dialect.leniency;
+            return call.ask(client, &parameters, |a, errand| answer::token(a, errand, leniency)).await;
         }
         _ => {
             let message = format!("the {} grant is not spoken over HTTP", grant.grant_type());
@@ -97,11 +105,11 @@ pub(crate) async fn revoke(
     let request = protocol
         .revoke_token(token)
         .map_err(|_| Error::new(ErrorKind::Configuration, "the revocation endpoint is not https"))?;
-    request.request_async(call).await.map_err(own_error)
+    request.request_async(&Judged(call, judge_revocation)).await.map_err(own_error)
 }
 
 /// Judges a token response, and writes what was understood of it for `oauth2` to read.
-pub(crate) fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Result<Vec<u8>, Error> {
+fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Result<Vec<u8>, Error> {
     let response = answer::token(answer, errand, &dialect.leniency)?;
     let normalised = Normalised {
         access_token: response.access_token.expose(),
@@ -115,7 +123,7 @@ pub(crate) fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialec
 }
 
 /// Judges the answer to a revocation, of which `oauth2` reads the status alone.
-pub(crate) fn judge_revocation(answer: &Answer, errand: &Errand<'_>, _: &Dialect) -> Result<Vec<u8>, Error> {
+fn judge_revocation(answer: &Answer, errand: &Errand<'_>, _: &Dialect) -> Result<Vec<u8>, Error> {
     answer::revocation(answer, errand).map(|()| Vec::new())
 }
 

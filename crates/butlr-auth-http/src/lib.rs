@@ -41,9 +41,19 @@
 //! | password (legacy) | `username`, `password`, `scope` | basic, post, none | form, JSON |
 //! | client credentials | `scope` | basic, post, none | form, JSON |
 //! | refresh token | `refresh_token`, `scope` | basic, post, none | form, JSON |
+//! | device code | `device_code` | basic, post, none | form, JSON |
 //!
-//! Each line of the table is a set of snapshots in `tests/it/snapshots`. Tokens are revoked as
-//! [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) has it, where the provider names an endpoint for that.
+//! Each line of the table is a set of snapshots in `tests/it/snapshots`.
+//!
+//! # What a server offers besides
+//!
+//! | what | here | RFC |
+//! |---|---|---|
+//! | what the server says of itself | [`Discovery`], [`HttpTokenEndpoint::discover`] | [8414](https://www.rfc-editor.org/rfc/rfc8414) |
+//! | a code for a person to type elsewhere | [`authorize_device`](HttpTokenEndpoint::authorize_device), [`wait_for_device`](HttpTokenEndpoint::wait_for_device) | [8628](https://www.rfc-editor.org/rfc/rfc8628) |
+//! | authorization requests taken beforehand | [`authorization_url`](HttpTokenEndpoint::authorization_url), [`push`](HttpTokenEndpoint::push) | [9126](https://www.rfc-editor.org/rfc/rfc9126) |
+//! | revocation | [`revoke`](butlr_auth_core::TokenEndpoint::revoke) | [7009](https://www.rfc-editor.org/rfc/rfc7009) |
+//! | introspection | [`introspect`](HttpTokenEndpoint::introspect) | [7662](https://www.rfc-editor.org/rfc/rfc7662) |
 //!
 //! # What it is not
 //!
@@ -86,10 +96,16 @@ mod answer;
 mod authorization_header;
 mod body;
 mod call;
+mod device;
+mod discovery;
 mod endpoint;
 mod exchange;
+mod form;
+mod introspection;
+mod pushed_authorization;
 mod retry_after;
 mod transport;
 
 pub use authorization_header::AuthorizationHeader;
+pub use discovery::{Discovery, DiscoveryBuilder};
 pub use endpoint::{HttpTokenEndpoint, HttpTokenEndpointBuilder};

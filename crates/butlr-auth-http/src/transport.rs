@@ -5,7 +5,7 @@ use std::time::Duration;
 use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use reqwest::{Client, ClientBuilder, RequestBuilder, redirect, retry};
 use zeroize::Zeroizing;
 
 /// No answer is read further than this: 256 KiB. Tokens are a few KiB.
@@ -91,7 +91,19 @@ impl Transport {
         })
     }
 
-    /// Sends one request, once, and reads its answer.
+    /// Asks for a document that needs no secret.
+    pub(crate) async fn get(
+        &self,
+        url: &EndpointUrl,
+        headers: HeaderMap,
+        total: Duration,
+        errand: &Errand<'_>,
+    ) -> Result<Answer, Error> {
+        let request = self.client()?.get(url.as_url().clone()).headers(headers);
+        send(request, total, errand).await
+    }
+
+    /// Sends a body.
     pub(crate) async fn post(
         &self,
         url: &EndpointUrl,
@@ -105,46 +117,51 @@ impl Transport {
             .post(url.as_url().clone())
             .headers(headers)
             // Wiped when the connection has written it.
-            .body(Bytes::from_owner(body))
-            // The deadline is kept below.
-            .timeout(NEVER);
-        let mut answer = None;
-        let exchange = async {
-            let mut response = request.send().await.map_err(|error| errand.unanswered(error))?;
-            let answer = answer.insert(Answer {
-                status: response.status(),
-                headers: std::mem::take(response.headers_mut()),
-                body: Zeroizing::new(Vec::new()),
-                broken: None,
-            });
-            loop {
-                match response.chunk().await {
-                    // The length that the server announces is not asked: it may lie.
-                    Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
-                        answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
-                        return Ok(());
-                    }
-                    Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
-                    Ok(None) => return Ok(()),
-                    Err(error) => {
-                        answer.broken = Some(errand.unanswered(error));
-                        return Ok(());
-                    }
+            .body(Bytes::from_owner(body));
+        send(request, total, errand).await
+    }
+}
+
+/// Sends one request, once, and reads its answer.
+async fn send(request: RequestBuilder, total: Duration, errand: &Errand<'_>) -> Result<Answer, Error> {
+    // The deadline is kept below.
+    let request = request.timeout(NEVER);
+    let mut answer = None;
+    let exchange = async {
+        let mut response = request.send().await.map_err(|error| errand.unanswered(error))?;
+        let answer = answer.insert(Answer {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: Zeroizing::new(Vec::new()),
+            broken: None,
+        });
+        loop {
+            match response.chunk().await {
+                // The length that the server announces is not asked: it may lie.
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
+                    answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
+                    return Ok(());
+                }
+                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    answer.broken = Some(errand.unanswered(error));
+                    return Ok(());
                 }
             }
-        };
-        let late = match within(total, exchange).await {
-            Some(result) => {
-                result?;
-                None
-            }
-            None => Some(errand.late(total)),
-        };
-        match (answer, late) {
-            (Some(answer), None) => Ok(answer),
-            (Some(answer), late) => Ok(Answer { broken: late, ..answer }),
-            (None, late) => Err(late.unwrap_or_else(|| errand.late(total))),
         }
+    };
+    let late = match within(total, exchange).await {
+        Some(result) => {
+            result?;
+            None
+        }
+        None => Some(errand.late(total)),
+    };
+    match (answer, late) {
+        (Some(answer), None) => Ok(answer),
+        (Some(answer), late) => Ok(Answer { broken: late, ..answer }),
+        (None, late) => Err(late.unwrap_or_else(|| errand.late(total))),
     }
 }
 

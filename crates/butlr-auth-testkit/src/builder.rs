@@ -21,6 +21,8 @@ use crate::settings::{Rotation, Settings, Successor, Unauthenticated};
 /// | refresh token lifetime | 30 days | outlives every test |
 /// | rotation | [`Rotation::Rotate`] | what clients find hardest |
 /// | reuse interval | 0 | the strictest servers forgive nothing |
+/// | device code lifetime, interval | 600 s, 5 s | as common, and the interval of RFC 8628 |
+/// | pushed authorization requests | offered | clients that know them use them |
 /// | audience | `https://butlrauth/` | Butlr's API |
 /// | control endpoint, journal file | off | nothing that a test did not ask for |
 #[derive(Clone, Debug, Default)]
@@ -86,6 +88,26 @@ impl Builder {
     /// Butlr's dashboard.
     pub fn default_audience(mut self, audience: impl Into<String>) -> Self {
         self.settings.default_audience = audience.into();
+        self
+    }
+
+    /// Sets how long a device code and its user code live.
+    pub fn device_code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.device_code_lifetime = lifetime;
+        self
+    }
+
+    /// Sets how long a device must wait between two polls, in whole seconds. One that comes early is told to slow
+    /// down, and must wait five seconds more from then on.
+    pub fn device_poll_interval(mut self, interval: Duration) -> Self {
+        self.settings.device_poll_interval = interval;
+        self
+    }
+
+    /// Takes authorization requests at `/par` only
+    /// ([RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5)).
+    pub fn require_pushed_authorization_requests(mut self, require: bool) -> Self {
+        self.settings.require_pushed_authorization_requests = require;
         self
     }
 

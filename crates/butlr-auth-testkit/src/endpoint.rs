@@ -15,6 +15,12 @@ pub enum Endpoint {
     Revoke,
     /// `/introspect`, RFC 7662.
     Introspect,
+    /// `/par`, RFC 9126.
+    PushedAuthorization,
+    /// `/device_authorization`, RFC 8628.
+    DeviceAuthorization,
+    /// `/device`, the page on which a person enters a user code.
+    Device,
     /// `/jwks`.
     Jwks,
     /// `/.well-known/*`.
@@ -35,11 +41,14 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, in the order of the enum.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Authorize,
         Self::Token,
         Self::Revoke,
         Self::Introspect,
+        Self::PushedAuthorization,
+        Self::DeviceAuthorization,
+        Self::Device,
         Self::Jwks,
         Self::Metadata,
         Self::ButlrLogin,
@@ -64,6 +73,9 @@ impl Endpoint {
             Self::Token => "/token",
             Self::Revoke => "/revoke",
             Self::Introspect => "/introspect",
+            Self::PushedAuthorization => "/par",
+            Self::DeviceAuthorization => "/device_authorization",
+            Self::Device => "/device",
             Self::Jwks => "/jwks",
             Self::Metadata => "/.well-known/oauth-authorization-server",
             Self::ButlrLogin => "/api/v2/login",

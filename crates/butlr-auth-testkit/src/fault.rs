@@ -65,6 +65,13 @@ impl Fault {
         Self::new(Trouble::Status { status, headers: BTreeMap::new(), body: String::new() })
     }
 
+    /// Answers with status 400 and an error response with this code, such as `slow_down`.
+    #[must_use]
+    pub fn error(code: &str) -> Self {
+        let body = serde_json::json!({ "error": code }).to_string();
+        Self::status(400).header("Content-Type", "application/json").body(body)
+    }
+
     /// Waits before the server acts, then lets the request through.
     #[must_use]
     pub fn delay(by: Duration) -> Self {

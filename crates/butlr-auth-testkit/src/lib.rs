@@ -35,8 +35,10 @@
 //! | path | what |
 //! |---|---|
 //! | `/authorize` | login and consent page; code (PKCE S256) and implicit |
-//! | `/token` | authorization code, password, client credentials, refresh token; form or JSON |
+//! | `/token` | authorization code, password, client credentials, refresh token, device code; form or JSON |
 //! | `/revoke`, `/introspect` | RFC 7009, RFC 7662 |
+//! | `/par` | pushed authorization requests, RFC 9126 |
+//! | `/device_authorization`, `/device` | the device grant, RFC 8628, and the page for its user codes |
 //! | `/oauth/token`, `/oauth/revoke` | the same as `/token` and `/revoke`, where Auth0 has them |
 //! | `/jwks`, `/.well-known/*` | keys and metadata |
 //! | `/api/v2/login`, `/api/v2/clients/login` | Butlr's password and client credentials grants |

@@ -3,8 +3,12 @@
 mod answer;
 mod authorize;
 mod client_authentication;
+mod device;
+mod device_codes;
 mod metadata;
+mod page;
 mod pending;
+mod pushed;
 mod revocation;
 mod token;
 
@@ -14,7 +18,9 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub(crate) use answer::{Answer, Refused, TokenAnswer, no_store};
-pub(crate) use pending::PendingRequests;
+pub(crate) use device_codes::DeviceCodes;
+pub(crate) use pending::{AuthorizationRequest, Tickets};
+pub(crate) use pushed::PushedRequests;
 pub(crate) use token::{Exchange, refresh};
 
 use crate::state::State;
@@ -25,6 +31,9 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/token", post(token::exchange))
         .route("/revoke", post(revocation::revoke))
         .route("/introspect", post(revocation::introspect))
+        .route("/par", post(pushed::push))
+        .route("/device_authorization", post(device::authorize))
+        .route("/device", get(device::show).post(device::decide))
         // Where Auth0 has them, and so Butlr's dashboard.
         .route("/oauth/token", post(token::exchange))
         .route("/oauth/revoke", post(revocation::revoke))

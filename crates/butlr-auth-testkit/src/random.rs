@@ -25,6 +25,25 @@ pub(crate) fn refresh_token() -> String {
     format!("{}%3d", token(80))
 }
 
+/// A user code as [RFC 8628 §6.1](https://www.rfc-editor.org/rfc/rfc8628#section-6.1) recommends: eight consonants,
+/// none of which is taken for another, and no words.
+pub(crate) fn user_code() -> String {
+    const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+    let mut code = String::new();
+    while code.len() < 8 {
+        let mut byte = [0];
+        let filled = aws_lc_rs::rand::fill(&mut byte);
+        debug_assert!(filled.is_ok(), "the operating system gives random bytes");
+        // 240 is the largest multiple of 20 in a byte: what is above it would favour some letters.
+        let letter = byte.first().filter(|byte| **byte < 240);
+        code.extend(
+            letter.and_then(|byte| LETTERS.get(usize::from(byte % 20))).map(|letter| char::from(*letter)),
+        );
+    }
+    code.insert(4, '-');
+    code
+}
+
 /// What stands for a secret in the journal: the first 16 hexadecimal digits of its SHA-256.
 pub(crate) fn fingerprint(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());

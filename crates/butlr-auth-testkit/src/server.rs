@@ -136,6 +136,24 @@ impl AuthorizationServer {
         user_agent::decide(&self.state, authorization_url, self.user(), "deny").await
     }
 
+    /// Enters a user code, logs the sample user in and allows the device, as a person with a browser would.
+    ///
+    /// # Errors
+    ///
+    /// When no device waits for the code.
+    pub async fn approve_device(&self, user_code: &str) -> io::Result<()> {
+        user_agent::decide_device(&self.state, user_code, self.user(), "allow").await
+    }
+
+    /// Enters a user code and cancels.
+    ///
+    /// # Errors
+    ///
+    /// As [`approve_device`](Self::approve_device).
+    pub async fn deny_device(&self, user_code: &str) -> io::Result<()> {
+        user_agent::decide_device(&self.state, user_code, self.user(), "deny").await
+    }
+
     /// Stops the server and closes every connection.
     pub async fn shutdown(mut self) {
         self.stop();

@@ -11,7 +11,7 @@ use crate::fault::Faults;
 use crate::grants::{AccessToken, Authorization, Grants};
 use crate::journal::JournalWriter;
 use crate::keys::KeyRing;
-use crate::oauth::PendingRequests;
+use crate::oauth::{AuthorizationRequest, DeviceCodes, PushedRequests, Tickets};
 use crate::random;
 use crate::registry::{Registry, Samples};
 use crate::settings::{API_AUDIENCE, Settings};
@@ -27,7 +27,11 @@ pub(crate) struct State {
     pub(crate) clock: ServerClock,
     pub(crate) journal: JournalWriter,
     pub(crate) faults: Faults,
-    pub(crate) pending: PendingRequests,
+    pub(crate) pending: Tickets<AuthorizationRequest>,
+    pub(crate) pushed: PushedRequests,
+    pub(crate) device_codes: DeviceCodes,
+    /// The user codes behind open pages.
+    pub(crate) device_pages: Tickets<String>,
     pub(crate) estate: Arc<Estate>,
     pub(crate) schema: ApiSchema,
     keys: RwLock<KeyRing>,
@@ -93,7 +97,10 @@ impl State {
             grants: Mutex::default(),
             clock: ServerClock::default(),
             faults: Faults::default(),
-            pending: PendingRequests::default(),
+            pending: Tickets::default(),
+            pushed: PushedRequests::default(),
+            device_codes: DeviceCodes::default(),
+            device_pages: Tickets::default(),
             settings,
             samples,
             base_url,

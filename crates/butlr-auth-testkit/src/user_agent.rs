@@ -22,14 +22,39 @@ pub(crate) async fn decide(
     user: &User,
     decision: &str,
 ) -> io::Result<String> {
-    let target = authorization_url
+    let answer = fill_in(state, authorization_url, "/authorize", user, decision).await?;
+    header(&answer, LOCATION).ok_or_else(|| unexpected("no redirect after the decision"))
+}
+
+/// Opens the page of a user code and decides.
+pub(crate) async fn decide_device(
+    state: &State,
+    user_code: &str,
+    user: &User,
+    decision: &str,
+) -> io::Result<()> {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("user_code", user_code).finish();
+    let page = format!("{}/device?{query}", state.base_url);
+    let answer = fill_in(state, &page, "/device", user, decision).await?;
+    if answer.status().is_success() { Ok(()) } else { Err(unexpected("the page did not take the decision")) }
+}
+
+/// Opens a page and sends its form to `action`; a page that redirects at once is the answer itself.
+async fn fill_in(
+    state: &State,
+    url: &str,
+    action: &str,
+    user: &User,
+    decision: &str,
+) -> io::Result<Response<Incoming>> {
+    let target = url
         .strip_prefix(state.base_url.as_str())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the URL does not lead to this server"))?;
     let host = state.base_url.trim_start_matches("http://");
     let page = Request::get(target).header(HOST, host).body(Body::empty()).map_err(io::Error::other)?;
     let page = send(host, page).await?;
-    if let Some(location) = header(&page, LOCATION) {
-        return Ok(location);
+    if page.headers().contains_key(LOCATION) {
+        return Ok(page);
     }
     let cookie = header(&page, SET_COOKIE).and_then(|line| Some(line.split(';').next()?.to_owned()));
     let html = page.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
@@ -43,13 +68,13 @@ pub(crate) async fn decide(
             ("decision", decision),
         ])
         .finish();
-    let answer = Request::post("/authorize")
+    let answer = Request::post(action)
         .header(HOST, host)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(COOKIE, cookie.unwrap_or_default())
         .body(Body::from(form))
         .map_err(io::Error::other)?;
-    header(&send(host, answer).await?, LOCATION).ok_or_else(|| unexpected("no redirect after the decision"))
+    send(host, answer).await
 }
 
 async fn send(host: &str, request: Request<Body>) -> io::Result<Response<Incoming>> {

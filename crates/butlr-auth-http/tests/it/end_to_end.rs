@@ -18,6 +18,7 @@ fn provider(server: &AuthorizationServer, dialect: Dialect) -> Provider {
     Provider::new("testkit", url(server, Endpoint::Token), dialect)
         .with_authorization_endpoint(url(server, Endpoint::Authorize))
         .with_revocation_endpoint(url(server, Endpoint::Revoke))
+        .with_device_authorization_endpoint(url(server, Endpoint::DeviceAuthorization))
 }
 
 fn endpoint(provider: Provider, client: &Client) -> HttpTokenEndpoint {
@@ -79,6 +80,11 @@ async fn each_grant(server: &AuthorizationServer, client: &Client, dialect: Dial
             GrantType::Password => password(server).with_scope("read:rooms".parse().unwrap()),
             GrantType::ClientCredentials => Grant::client_credentials(),
             GrantType::RefreshToken => refresh(refreshable.as_ref().expect("an earlier grant brought one")),
+            GrantType::DeviceCode => {
+                let device = endpoint.authorize_device("read:rooms".parse().unwrap()).await.unwrap();
+                server.approve_device(device.user_code()).await.unwrap();
+                device.grant()
+            }
             other => panic!("say here how the {other} grant is got"),
         };
         let before = server.journal().token_requests();

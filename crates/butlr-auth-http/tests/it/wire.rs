@@ -7,8 +7,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64_STANDARD;
 use butlr_auth_core::{
-    AuthorizationRequest, AuthorizationResponse, ClientAuthenticationMethod, ClientId, ClientSecret, Dialect,
-    Grant, GrantType, Provider, Scope, Secret, TokenEndpoint,
+    AuthorizationRequest, AuthorizationResponse, ClientAuthenticationMethod, ClientId, ClientSecret, Clock,
+    DeviceAuthorization, Dialect, Grant, GrantType, ManualClock, Provider, Scope, Secret, TokenEndpoint,
 };
 use butlr_auth_http::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 
@@ -47,12 +47,21 @@ pub(crate) fn code_grant(provider: &Provider) -> Grant {
     }
 }
 
+/// A device code as its endpoint gives it: it ends in a literal percent sign and two digits.
+fn device_grant(provider: &Provider) -> Grant {
+    let answer = br#"{"device_code":"GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS%3D","user_code":"WDJB-MJHT",
+        "verification_uri":"https://as.example.com/device","expires_in":1800}"#;
+    let now = ManualClock::new().now();
+    DeviceAuthorization::from_json(answer, provider.id(), Scope::empty(), now).unwrap().grant()
+}
+
 fn grant(grant_type: GrantType, provider: &Provider) -> Grant {
     match grant_type {
         GrantType::AuthorizationCode => code_grant(provider),
         GrantType::Password => Grant::password("jsmith@example.com", Secret::new(PASSWORD).unwrap()),
         GrantType::ClientCredentials => Grant::client_credentials(),
         GrantType::RefreshToken => Grant::refresh_token(Secret::new(REFRESH_TOKEN).unwrap()),
+        GrantType::DeviceCode => device_grant(provider),
         other => panic!("say here what the {other} grant looks like"),
     }
 }
@@ -78,6 +87,7 @@ fn show(request: &Request, grant: &Grant) -> String {
         }
         Grant::Password { .. } => names.push((given[0], "[password]")),
         Grant::RefreshToken { .. } => names.push((given[0], "[refresh_token]")),
+        Grant::DeviceCode { .. } => names.push((given[0], "[device_code]")),
         _ => {}
     }
     let form = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();

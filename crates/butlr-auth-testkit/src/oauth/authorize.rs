@@ -5,15 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State as Extract;
-use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url, form_urlencoded};
 
-use super::no_store;
+use super::page::{self, browser, problem_page, sealed};
 use super::pending::{AuthorizationRequest, ResponseType};
 use super::token::{granted_audience, granted_scope};
 use crate::Endpoint;
@@ -23,9 +20,6 @@ use crate::parameters::Parameters;
 use crate::random::{self, fingerprint};
 use crate::registry::{Client, User};
 use crate::state::State;
-
-/// The cookie that ties a page to the browser that opened it.
-const BROWSER: &str = "butlr_auth_browser";
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -40,18 +34,11 @@ struct ConsentPage<'a> {
     sample: &'a User,
 }
 
-#[derive(Template)]
-#[template(path = "problem.html")]
-struct ProblemPage<'a> {
-    nonce: &'a str,
-    problem: &'a str,
-}
-
 /// An error that goes back to the client on the redirect,
 /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1).
-struct Denied {
-    code: &'static str,
-    description: &'static str,
+pub(super) struct Denied {
+    pub(super) code: &'static str,
+    pub(super) description: &'static str,
 }
 
 pub(crate) async fn show(Extract(state): Extract<Arc<State>>, headers: HeaderMap, uri: Uri) -> Response {
@@ -69,15 +56,26 @@ pub(crate) async fn show(Extract(state): Extract<Arc<State>>, headers: HeaderMap
     let Some(client) = client else {
         return problem_page("The application that sent you here is not known to this server.");
     };
-    let redirect_uri = match redirect_uri(&client, query.get("redirect_uri")) {
-        Some(uri) => uri.to_owned(),
-        None => {
-            return problem_page(
-                "The application that sent you here gave an address that is not registered for it.",
-            );
-        }
+    if let Some(request_uri) = query.get("request_uri") {
+        let pushed = state.pushed.take(request_uri, &client.id, state.clock.now());
+        return match pushed {
+            Some(request) => consent_page(&state, &headers, request, "", None),
+            None => problem_page(
+                "The request of the application that sent you here has expired. Please start again.",
+            ),
+        };
+    }
+    let Some(redirect_uri) = redirect_uri(&client, query.get("redirect_uri")).map(str::to_owned) else {
+        return problem_page(
+            "The application that sent you here gave an address that is not registered for it.",
+        );
     };
-    match check(&state, &client, redirect_uri.clone(), &query) {
+    let checked = if state.settings.require_pushed_authorization_requests {
+        Err(Denied { code: "invalid_request", description: "this server takes pushed requests only" })
+    } else {
+        check(&state, &client, redirect_uri.clone(), &query)
+    };
+    match checked {
         Ok(request) => consent_page(&state, &headers, request, "", None),
         Err(denied) => {
             let response_type =
@@ -176,7 +174,7 @@ fn approve(state: &State, request: AuthorizationRequest, user: User, now: u64) -
     redirect(state, &request.redirect_uri, request.response_type, request.state.as_deref(), answer)
 }
 
-fn check(
+pub(super) fn check(
     state: &State,
     client: &Client,
     redirect_uri: String,
@@ -223,7 +221,7 @@ fn check(
 
 /// The address to answer to: byte-identical to a registered one, or the only one registered when
 /// the request names none. A loopback address may have any port.
-fn redirect_uri<'a>(client: &'a Client, asked: Option<&'a str>) -> Option<&'a str> {
+pub(super) fn redirect_uri<'a>(client: &'a Client, asked: Option<&'a str>) -> Option<&'a str> {
     let Some(asked) = asked else {
         return match client.redirect_uris.as_slice() {
             [only] => Some(only),
@@ -299,11 +297,9 @@ fn consent_page(
     username: &str,
     problem: Option<&str>,
 ) -> Response {
-    let nonce = random::token(16);
-    let known = browser(headers).map(str::to_owned);
-    let browser = known.clone().unwrap_or_else(|| random::token(16));
+    let (nonce, browser) = (random::token(16), page::browser_or_new(headers));
     let destination = destination(&request.redirect_uri);
-    let ticket = state.pending.open(request.clone(), browser.clone(), state.clock.now());
+    let ticket = state.pending.open(request.clone(), browser.value.clone(), state.clock.now());
     let page = ConsentPage {
         nonce: &nonce,
         client: &request.client_name,
@@ -315,40 +311,8 @@ fn consent_page(
         sample: &state.samples.user,
     };
     let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    let mut response = html(status, page.render(), &nonce, &format!("'self' {destination}"));
-    let cookie = format!("{BROWSER}={browser}; Path=/authorize; HttpOnly; SameSite=Lax");
-    if let (None, Ok(cookie)) = (known, HeaderValue::from_str(&cookie)) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
-}
-
-fn problem_page(problem: &str) -> Response {
-    let nonce = random::token(16);
-    html(StatusCode::BAD_REQUEST, ProblemPage { nonce: &nonce, problem }.render(), &nonce, "'none'")
-}
-
-fn html(status: StatusCode, page: askama::Result<String>, nonce: &str, form_action: &str) -> Response {
-    let Ok(page) = page else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
-    );
-    let mut response = (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    sealed(response)
-}
-
-/// Headers of every answer of this endpoint: nothing is kept, framed, sniffed or passed on.
-fn sealed(response: Response) -> Response {
-    let mut response = no_store(response);
-    let fixed: [(HeaderName, &str); 3] =
-        [(REFERRER_POLICY, "no-referrer"), (X_FRAME_OPTIONS, "DENY"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    for (name, value) in fixed {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+    let response = page::html(status, page.render(), &nonce, &format!("'self' {destination}"));
+    browser.remembered(response, "/authorize")
 }
 
 /// The origin of a redirect URI, which is what a person can judge, and all that the page's policy
@@ -359,11 +323,4 @@ fn destination(redirect_uri: &str) -> String {
         Ok(url) => format!("{}:", url.scheme()),
         Err(_) => "'none'".to_owned(),
     }
-}
-
-fn browser(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies
-        .flat_map(|line| line.split("; "))
-        .find_map(|cookie| cookie.strip_prefix(BROWSER)?.strip_prefix('='))
 }

@@ -1,4 +1,4 @@
-//! Authorization requests that wait for their person to decide.
+//! What waits for a person to decide.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -44,38 +44,44 @@ pub(crate) struct AuthorizationRequest {
 }
 
 #[derive(Debug)]
-struct Pending {
-    request: AuthorizationRequest,
+struct Pending<T> {
+    what: T,
     browser: String,
     at: u64,
 }
 
-/// The requests behind the pages that are open, each bound to the browser that opened it.
-#[derive(Debug, Default)]
-pub(crate) struct PendingRequests(Mutex<HashMap<String, Pending>>);
+/// What is behind the pages that are open, each bound to the browser that opened it.
+#[derive(Debug)]
+pub(crate) struct Tickets<T>(Mutex<HashMap<String, Pending<T>>>);
 
 /// How long a page stays good, in milliseconds.
 const PATIENCE: u64 = 10 * 60 * 1000;
 
-impl PendingRequests {
-    /// Keeps a request and gives the ticket that its page carries.
-    pub(crate) fn open(&self, request: AuthorizationRequest, browser: String, at: u64) -> String {
+impl<T> Tickets<T> {
+    /// Keeps something and gives the ticket that its page carries.
+    pub(crate) fn open(&self, what: T, browser: String, at: u64) -> String {
         let ticket = random::token(24);
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pending.retain(|_, old| at.saturating_sub(old.at) < PATIENCE);
-        pending.insert(ticket.clone(), Pending { request, browser, at });
+        pending.insert(ticket.clone(), Pending { what, browser, at });
         ticket
     }
 
-    /// The request of a ticket, taken out, if the same browser brings it back in time: a form that
-    /// another site posts carries no ticket of this browser.
-    pub(crate) fn take(&self, ticket: &str, browser: &str, now: u64) -> Option<AuthorizationRequest> {
+    /// What a ticket stands for, taken out, if the same browser brings it back in time: a form that another site
+    /// posts carries no ticket of this browser.
+    pub(crate) fn take(&self, ticket: &str, browser: &str, now: u64) -> Option<T> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits =
             pending.get(ticket).is_some_and(|p| p.browser == browser && now.saturating_sub(p.at) < PATIENCE);
         if !fits {
             return None;
         }
-        pending.remove(ticket).map(|pending| pending.request)
+        pending.remove(ticket).map(|pending| pending.what)
+    }
+}
+
+impl<T> Default for Tickets<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }

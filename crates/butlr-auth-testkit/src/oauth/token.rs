@@ -20,6 +20,9 @@ use crate::random::fingerprint;
 use crate::registry::{API_SCOPES, Client, IDENTITY_SCOPES};
 use crate::state::State;
 
+/// The grant type of devices, [RFC 8628 §3.4](https://www.rfc-editor.org/rfc/rfc8628#section-3.4).
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// One token request on its way through: what the journal will say of it fills up as it goes.
 ///
 /// Nothing awaits between the first change and [`finish`](Self::finish), and the server runs on one
@@ -113,6 +116,7 @@ fn answer(exchange: &mut Exchange<'_>, headers: &HeaderMap, parameters: &Paramet
         "password" => password(exchange, &client, parameters),
         "client_credentials" => client_credentials(exchange, &client, parameters),
         "refresh_token" => refresh(exchange, Some(&client), parameters),
+        DEVICE_CODE => super::device::exchange(exchange, &client, parameters),
         _ => Err(Refused::new("unsupported_grant_type", "this server does not know the grant type")),
     }
 }
