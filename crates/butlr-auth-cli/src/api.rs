@@ -1,15 +1,14 @@
 //! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
 
-use std::time::Duration;
-
 use butlr_auth::core::Fingerprint;
 use butlr_auth::{EndpointUrl, ErrorKind, Session};
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Method, StatusCode, Url, redirect};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::http;
 use crate::profile::Profile;
 
 /// No answer is longer: 64 MiB.
@@ -47,7 +46,7 @@ impl Api {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
                 .mend("set `base_url` in the profile, or give --base-url")
         })?;
-        let http = client(&base_url, context.global.timeout)?;
+        let http = http::client(&base_url, context.global.timeout)?;
         Ok(Self { session: context.open(profile)?, base_url, login_command: profile.login_command(), http })
     }
 
@@ -97,10 +96,13 @@ impl Api {
         if let Some(body) = &request.body {
             sent = sent.body(body.clone());
         }
-        let mut response = sent.send().await.map_err(|error| self.unreachable(&error))?;
+        let mut response =
+            sent.send().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?
+        {
             if body.len() + chunk.len() > LIMIT {
                 let message = format!("{} answered with more than {} MiB", self.base_url.host(), LIMIT >> 20);
                 return Err(Failure::new(ErrorKind::InvalidResponse, message));
@@ -112,22 +114,6 @@ impl Api {
 
     fn failed(&self, error: butlr_auth::Error) -> Failure {
         Failure::from(error).mend_by_login(&self.login_command)
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let host = self.base_url.host();
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
-        let (kind, message) = if error.is_timeout() {
-            (ErrorKind::TimedOut, format!("no answer from {host} in time"))
-        } else if error.is_connect() {
-            (ErrorKind::Unreachable, format!("could not reach {host}: {cause}"))
-        } else {
-            (ErrorKind::Unreachable, format!("the exchange with {host} broke off: {cause}"))
-        };
-        Failure::new(kind, message).mend("try again in a moment")
     }
 }
 
@@ -168,17 +154,4 @@ impl Answer {
     pub(crate) fn is_refusal(&self) -> bool {
         self.status.as_u16() >= 400 || (self.status == StatusCode::OK && self.is_unauthenticated_graphql())
     }
-}
-
-/// An HTTP client that follows no redirect: the token is for one origin. What is on this machine is asked directly,
-/// because a proxy would look for it on its own.
-fn client(base_url: &EndpointUrl, timeout: Duration) -> Result<reqwest::Client, Failure> {
-    let mut settings = reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .timeout(timeout)
-        .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")));
-    if base_url.as_url().scheme() == "http" {
-        settings = settings.no_proxy();
-    }
-    settings.build().map_err(|error| Failure::unexpected(format!("could not set up HTTP: {error}")))
 }

@@ -104,8 +104,12 @@ pub(crate) enum Command {
     Client(command::client::Arguments),
     Profile(command::profile::Arguments),
     Inspect(command::inspect::Arguments),
+    Doctor(command::doctor::Arguments),
     #[cfg(feature = "demo")]
     Demo(command::demo::Arguments),
+    Helper(command::helper::Arguments),
+    Completions(command::completions::Arguments),
+    Man(command::man::Arguments),
 }
 
 impl Command {

@@ -2,11 +2,15 @@
 
 pub(crate) mod api;
 pub(crate) mod client;
+pub(crate) mod completions;
 #[cfg(feature = "demo")]
 pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod helper;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod man;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod status;
@@ -29,7 +33,11 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Client(arguments) => Box::pin(client::run(context, arguments.command)).await,
         Command::Profile(arguments) => Box::pin(profile::run(context, arguments.command)).await,
         Command::Inspect(arguments) => Box::pin(inspect::run(context, &arguments)).await,
+        Command::Doctor(arguments) => Box::pin(doctor::run(context, &arguments)).await,
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => Box::pin(demo::run(context, arguments)).await,
+        Command::Helper(arguments) => Box::pin(helper::run(context, arguments.command)).await,
+        Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::Man(arguments) => man::run(context, &arguments),
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use butlr_auth::{Event, FileStore, Grant, RefreshPolicy, Session, SystemClock};
+use butlr_auth::{Event, Grant, RefreshPolicy, Session, SystemClock};
 
 use crate::cli::Global;
 use crate::config::Config;
@@ -13,6 +13,7 @@ use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::profile::{self, Choice, Profile};
+use crate::store;
 
 /// Arguments, environment, configuration and streams of one run.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Context {
         policy.chain = policy.chain.max(self.global.timeout);
         let (output, name) = (self.output.clone(), profile.name.clone());
         let builder = Session::builder(endpoint)
-            .store(FileStore::open(self.sessions_folder()?)?)
+            .store(store::open(self, profile)?)
             .name(profile.session.clone())
             .scope(profile.scope.clone())
             .clock(self.clock.clone())

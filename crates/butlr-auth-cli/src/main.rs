@@ -18,12 +18,14 @@ mod exit;
 mod failure;
 mod file;
 mod form;
+mod http;
 mod interrupt;
 mod logging;
 mod output;
 mod profile;
 mod secret;
 mod shell;
+mod store;
 mod terminal;
 mod time;
 

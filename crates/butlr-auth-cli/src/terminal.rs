@@ -1,6 +1,6 @@
 //! Asking a person, where there is one.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Mutex;
 
@@ -49,6 +49,16 @@ pub(crate) async fn stdin_line() -> Result<Zeroizing<String>, Failure> {
     .await
 }
 
+/// Reads stdin to its end, which comes soon if a program is at the other end of it.
+pub(crate) async fn stdin_text() -> Result<Zeroizing<String>, Failure> {
+    blocking(|| {
+        let mut text = Zeroizing::new(String::new());
+        io::Read::take(io::stdin().lock(), LONGEST_LINE).read_to_string(&mut text)?;
+        Ok(text)
+    })
+    .await
+}
+
 /// Puts the terminal back if an interruption came while a secret was asked for.
 pub(crate) fn restore_echo() {
     if let Some((terminal, before)) = BEFORE.lock().ok().and_then(|mut kept| kept.take()) {
@@ -78,6 +88,8 @@ async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
     let read = tokio::task::spawn_blocking(read).await.map_err(io::Error::other);
-    read.and_then(|read| read)
-        .map_err(|error| Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")))
+    read.and_then(|read| read).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Failure::usage("what came on stdin is not valid UTF-8"),
+        _ => Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")),
+    })
 }

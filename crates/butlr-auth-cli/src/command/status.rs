@@ -177,7 +177,8 @@ impl<'a> Report<'a> {
     }
 }
 
-fn why(reason: butlr_auth::LoginReason) -> &'static str {
+/// Why a person is needed.
+pub(super) fn why(reason: butlr_auth::LoginReason) -> &'static str {
     use butlr_auth::LoginReason;
     match reason {
         LoginReason::NeverLoggedIn => "nobody has logged in",

@@ -18,15 +18,26 @@ fn check(name: &str, arguments: &[&str]) {
 #[test]
 fn help_teaches_by_example() {
     check("butlr-auth", &[]);
-    for command in
-        ["login", "token", "run", "api", "status", "logout", "client", "profile", "inspect", "demo"]
-    {
+    let commands: [(&str, &[&str]); 14] = [
+        ("login", &[]),
+        ("token", &[]),
+        ("run", &[]),
+        ("api", &[]),
+        ("status", &[]),
+        ("logout", &[]),
+        ("client", &["create", "list", "show", "delete"]),
+        ("profile", &["list", "show", "add", "use", "remove"]),
+        ("inspect", &[]),
+        ("doctor", &[]),
+        ("demo", &[]),
+        ("helper", &["git", "docker"]),
+        ("completions", &[]),
+        ("man", &[]),
+    ];
+    for (command, below) in commands {
         check(command, &[command]);
-    }
-    for command in ["create", "list", "show", "delete"] {
-        check(&format!("client-{command}"), &["client", command]);
-    }
-    for command in ["list", "show", "add", "use", "remove"] {
-        check(&format!("profile-{command}"), &["profile", command]);
+        for name in below {
+            check(&format!("{command}-{name}"), &[command, name]);
+        }
     }
 }

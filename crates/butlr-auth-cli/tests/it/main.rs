@@ -4,8 +4,11 @@
 mod api;
 mod configuration;
 mod demo;
+mod doctor;
 mod help;
+mod helper;
 mod login;
+mod plumbing;
 mod profile;
 mod run;
 mod secrets;

@@ -1,0 +1,64 @@
+//! One thing that was looked at.
+
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// How it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Ok,
+    Warned,
+    Failed,
+}
+
+/// What was found, and what mends it.
+#[derive(Debug)]
+pub(super) struct Check {
+    name: &'static str,
+    pub(super) state: State,
+    what: String,
+    mend: Option<String>,
+    pub(super) exit: Exit,
+}
+
+impl Check {
+    pub(super) fn ok(name: &'static str, what: String) -> Self {
+        Self { name, state: State::Ok, what, mend: None, exit: Exit::Done }
+    }
+
+    pub(super) fn warned(name: &'static str, what: String, mend: &str) -> Self {
+        Self { name, state: State::Warned, what, mend: Some(mend.to_owned()), exit: Exit::Done }
+    }
+
+    pub(super) fn failed(name: &'static str, failure: &Failure) -> Self {
+        Self {
+            name,
+            state: State::Failed,
+            what: failure.message.clone(),
+            mend: failure.mend.clone(),
+            exit: failure.exit,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.state {
+            State::Ok => "ok",
+            State::Warned => "warn",
+            State::Failed => "FAIL",
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let line = format!("{:<5} {:<14} {}", self.word(), self.name, self.what);
+        match &self.mend {
+            Some(mend) => format!("{line}\n{:>20} {mend}", "mend:"),
+            None => line,
+        }
+    }
+
+    pub(super) fn document(&self) -> Value {
+        json!({ "name": self.name, "state": self.word(), "what": self.what, "mend": self.mend })
+    }
+}

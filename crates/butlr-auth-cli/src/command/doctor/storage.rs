@@ -1,0 +1,68 @@
+//! Whether the store can be written and read, by doing both.
+
+use butlr_auth::TokenStore;
+use butlr_auth::cache::{Durability, Entry, Hold, Id, Party, Reach, SessionKey, Swap};
+use butlr_auth::core::EndpointIdentity;
+use butlr_auth::{Error, ErrorKind};
+
+use super::check::Check;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::profile::Profile;
+use crate::store;
+
+/// What the probe is filed under. It holds no session, and stays: a store deletes nothing.
+const PROBE: &str = "butlr-auth doctor";
+
+pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
+    let shown = store::shown(context, profile);
+    let probed = async {
+        let store = store::open(context, profile)?;
+        probe(&*store, profile).await?;
+        Ok::<_, Failure>(store.promises())
+    };
+    let probed = tokio::time::timeout(context.global.timeout, probed).await.unwrap_or_else(|_| {
+        Err(Failure::new(ErrorKind::Storage, "it did not answer in time").mend("see whether it runs"))
+    });
+    match probed {
+        Ok(promises) => {
+            let reach = match promises.reach {
+                Reach::Process => "this process",
+                Reach::Host => "this host",
+                Reach::Cluster => "every host",
+                _ => "somebody",
+            };
+            let durability = match promises.durability {
+                Durability::Process => "lost with this process",
+                Durability::Asynchronous => "a fail-over may lose the last write",
+                Durability::Disk => "durable",
+                _ => "kept",
+            };
+            Check::ok("storage", format!("{shown}: written and read; {durability}, seen by {reach}"))
+        }
+        Err(failure) => {
+            let failure = Failure { message: format!("{shown}: {}", failure.message), ..failure };
+            Check::failed("storage", &failure)
+        }
+    }
+}
+
+/// Writes what a session would write, reads it again, and takes the lock that a renewal takes.
+async fn probe(store: &dyn TokenStore, profile: &Profile) -> Result<(), Error> {
+    let identity = EndpointIdentity::new(&profile.provider, profile.client_id.clone());
+    let key = SessionKey::new(&identity, Party::Client, PROBE);
+    // Another doctor may be at it.
+    for _ in 0..3 {
+        let before = store.load(&key).await?.map(|entry| entry.write_id());
+        let entry = Entry::new(Id::random(), "{}");
+        if store.compare_and_swap(&key, before, &entry).await? == Swap::Conflict {
+            continue;
+        }
+        let read = store.load(&key).await?.map(|entry| entry.write_id());
+        if read.is_none() || read == before {
+            return Err(Error::new(ErrorKind::Storage, "what was written is not there"));
+        }
+        return store.hold(&key).await.map(|_: Hold| ());
+    }
+    Err(Error::new(ErrorKind::Busy, "somebody else writes all the time"))
+}

@@ -1,0 +1,33 @@
+//! `man`: a page for each command.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _};
+
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  butlr-auth man ~/.local/share/man/man1
+  man butlr-auth-token";
+
+/// Write manual pages into a folder
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The folder, made if it is missing
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let folder = &arguments.folder;
+    std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder)).map_err(
+        |error| Failure::unexpected(format!("could not write into {}: {error}", folder.display())),
+    )?;
+    context.output.note(&format!("wrote the manual pages into {}", folder.display()));
+    Ok(Exit::Done)
+}
