@@ -41,7 +41,7 @@ pub(crate) fn draw(bound: u64) -> u64 {
 }
 
 #[expect(clippy::expect_used, reason = "without randomness there is no safe way on")]
-fn fill(bytes: &mut [u8]) {
+pub(crate) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system gives random bytes");
 }
 

@@ -24,6 +24,7 @@
 //! | [`MemoryStore`] | nothing: it ends with the process | this process | a mutex |
 //! | `FileStore` (Unix) | the death of process and machine | every process of this host | file locks that the kernel frees |
 //! | `SqliteStore` (Unix, feature `sqlite`) | the death of process and machine | every process of this host | a transaction, and file locks |
+//! | `Encrypted` (feature `encrypted`) | as the store inside | as the store inside | as the store inside |
 //!
 //! A store of one's own is two calls: see [`TokenStore`]. The feature `conformance` has the tests that it must pass.
 //!
@@ -39,7 +40,8 @@
 //!
 //! # Security
 //!
-//! Secrets are written in one place, the record, and nowhere else. The file store refuses whatever others may read.
+//! Secrets are written in one place, the record, and nowhere else. The file store refuses whatever others may read;
+//! `Encrypted` hides from whoever reads a store what is in its records.
 //! A refresh token is sent only by a process that has won a compare-and-swap on its session's record, and a new one
 //! is durable before its access token is handed out.
 
@@ -69,3 +71,5 @@ pub use store::FileStore;
 #[cfg(all(unix, feature = "sqlite"))]
 pub use store::SqliteStore;
 pub use store::{Durability, Guard, Hold, MemoryStore, Promises, Reach, Swap, TokenStore};
+#[cfg(feature = "encrypted")]
+pub use store::{Encrypted, EncryptionKey, EncryptionKeys};

@@ -1,16 +1,24 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(any(unix, feature = "encrypted"))]
+use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use butlr_auth_core::Error;
 #[cfg(unix)]
 use butlr_auth_core::ErrorKind;
+#[cfg(any(unix, feature = "encrypted"))]
+use butlr_auth_core::{Clock as _, SystemClock};
 
 use crate::{Entry, Id, SessionKey};
 
 #[cfg(unix)]
 mod directory;
+#[cfg(feature = "encrypted")]
+mod encrypted;
+#[cfg(feature = "encrypted")]
+mod encryption_key;
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
@@ -20,6 +28,10 @@ mod memory;
 mod sqlite;
 mod unstored;
 
+#[cfg(feature = "encrypted")]
+pub use encrypted::Encrypted;
+#[cfg(feature = "encrypted")]
+pub use encryption_key::{EncryptionKey, EncryptionKeys};
 #[cfg(unix)]
 pub use file::FileStore;
 pub use memory::MemoryStore;
@@ -44,6 +56,7 @@ pub(crate) use unstored::Unstored;
 ///   members, and refuses NUL: use one for bytes.
 /// - Every call ends by a deadline of the store's own, and blocks no thread of the runtime for longer than a lookup
 ///   in memory: what blocks goes to `spawn_blocking`.
+/// - What cannot be read as an entry is kept, under another name, and gives way to a write that expects none.
 /// - Entries hold secrets. They reach no log, no `Debug` and no error.
 ///
 /// # How to write one
@@ -223,6 +236,12 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let worked = tokio::task::spawn_blocking(work).await;
     worked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Storage, "the runtime ended during a store's call")))
+}
+
+/// What the name of something that was set aside ends with.
+#[cfg(any(unix, feature = "encrypted"))]
+fn milliseconds_since_1970() -> u128 {
+    SystemClock::new().now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 macro_rules! forward {

@@ -51,7 +51,7 @@ impl Session {
         let (shared, grant) = (Arc::clone(&self.0), grant.clone());
         self.owned(async move {
             // A store that cannot be read, or a session of another server, shows before the grant is spent.
-            shared.read_for_change().await?;
+            shared.read_for_login().await?;
             let turn = shared.turn().await;
             let sent_at = shared.setup.clock.now();
             let response = shared.endpoint.exchange(&grant).await?;
@@ -131,7 +131,7 @@ impl Shared {
     ) -> Result<Token, Error> {
         let mut first_seen: Option<Option<Epoch>> = None;
         for _ in 0..TRIES {
-            let stored = match self.read_for_change().await {
+            let stored = match self.read_for_login().await {
                 Ok(stored) => stored,
                 Err(error) => return Err(self.give_back(&response, error).await),
             };
@@ -231,6 +231,15 @@ impl Shared {
     async fn read_for_change(&self) -> Result<Option<(Entry, Record)>, Error> {
         match self.read().await {
             Err(error) if error.kind() == ErrorKind::CorruptRecord => self.read().await,
+            other => other,
+        }
+    }
+
+    /// As [`read_for_change`](Self::read_for_change); and one that stays, as an encrypted one does whose key was lost,
+    /// counts as none too: the store sets it aside when it is replaced.
+    async fn read_for_login(&self) -> Result<Option<(Entry, Record)>, Error> {
+        match self.read_for_change().await {
+            Err(error) if error.kind() == ErrorKind::CorruptRecord => Ok(None),
             other => other,
         }
     }

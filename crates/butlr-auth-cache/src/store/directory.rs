@@ -3,9 +3,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use butlr_auth_core::{Clock as _, Error, ErrorKind, SystemClock};
+use butlr_auth_core::{Error, ErrorKind};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -145,7 +144,7 @@ impl Directory {
     /// Keeps a damaged file under another name, so that the session can go on and nothing is lost. The caller holds
     /// the session's lock, so that nobody else takes the free name meanwhile.
     pub(super) fn set_aside(&self, name: &str, corrupt: &Error) -> Error {
-        let free = (milliseconds_since_1970()..)
+        let free = (super::milliseconds_since_1970()..)
             .map(|time| format!("{name}.corrupt-{time}"))
             .find(|aside| matches!(self.stat(aside), Err(Errno::NOENT)));
         let message = match free {
@@ -198,9 +197,35 @@ impl Directory {
     }
 }
 
-/// What the name of something that was set aside ends with.
-pub(super) fn milliseconds_since_1970() -> u128 {
-    SystemClock::new().now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+/// Opens a file that only its owner may use, in a folder that others may see.
+#[cfg(feature = "encrypted")]
+pub(super) fn open_private_file(path: &Path) -> Result<File, Error> {
+    let shown = escaped(path);
+    let failed = |error: io::Error| {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => {
+                ErrorKind::Configuration
+            }
+            _ => ErrorKind::Storage,
+        };
+        Error::new(kind, format!("could not open {shown}")).with_source(error)
+    };
+    let not_plain = || {
+        let message = format!("{shown} is not a plain file with one name: name the file itself");
+        Error::new(ErrorKind::Configuration, message)
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(Errno::LOOP | Errno::NXIO) => return Err(not_plain()),
+        Err(error) => return Err(failed(error.into())),
+    };
+    let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
+    if !is_plain(&stat) {
+        return Err(not_plain());
+    }
+    check_private(&stat, path, "600")?;
+    Ok(file)
 }
 
 /// Makes a folder and those above it. Each new name is synced: what will be durable inside must be found again.

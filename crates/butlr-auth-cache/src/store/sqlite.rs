@@ -8,9 +8,8 @@ use butlr_auth_core::{Error, ErrorKind};
 use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use self::database::Database;
-use super::blocking;
-use super::directory::milliseconds_since_1970;
 use super::lock::Lock;
+use super::{blocking, milliseconds_since_1970};
 use crate::{Durability, Entry, Guard, Hold, Id, Promises, Reach, SessionKey, Swap, TokenStore};
 
 /// Keeps all sessions in one SQLite database, shared by every process of this host. Feature `sqlite`, on Unix.

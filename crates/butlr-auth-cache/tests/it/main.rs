@@ -10,6 +10,8 @@ mod sessions;
 mod store;
 #[cfg(feature = "conformance")]
 mod store_broken;
+#[cfg(feature = "encrypted")]
+mod store_encrypted;
 mod store_faults;
 mod store_file;
 #[cfg(feature = "conformance")]

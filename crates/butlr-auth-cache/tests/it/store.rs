@@ -92,3 +92,50 @@ mod sqlite {
             .await
     }
 }
+
+#[cfg(feature = "encrypted")]
+mod encrypted {
+    use butlr_auth_cache::{Encrypted, EncryptionKey, EncryptionKeys, FileStore, MemoryStore, conformance};
+
+    use super::{Tested, folder};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn an_encrypted_memory_store_conforms() -> Tested {
+        let (store, key) = (MemoryStore::new(), EncryptionKey::generate());
+        conformance::check(async || Encrypted::new(store.clone(), key.clone())).await
+    }
+
+    #[tokio::test]
+    async fn an_encrypted_file_store_conforms_while_the_key_changes() -> Tested {
+        let (_folder, place) = folder();
+        let (key, other) = (EncryptionKey::generate(), EncryptionKey::generate());
+        let handles = std::sync::atomic::AtomicUsize::new(0);
+        conformance::check(async || {
+            let count = handles.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let (current, old) = if count.is_multiple_of(2) { (&key, &other) } else { (&other, &key) };
+            let keys = EncryptionKeys::new(current.clone()).and_old(old.clone());
+            Encrypted::new(FileStore::open(&place).unwrap(), keys)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn processes_share_an_encrypted_file_store_and_its_key() -> Tested {
+        let (_folder, place) = folder();
+        let test = "store::encrypted::processes_share_an_encrypted_file_store_and_its_key";
+        conformance::check_across_processes(test, &place, async |place| {
+            let key = EncryptionKey::from_file_or_create(format!("{place}/key")).unwrap();
+            Encrypted::new(FileStore::open(place).unwrap(), key)
+        })
+        .await
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn an_encrypted_sqlite_store_conforms() -> Tested {
+        let (_folder, place) = folder();
+        let key = EncryptionKey::generate();
+        let open = || butlr_auth_cache::SqliteStore::open(format!("{place}/sessions.sqlite3")).unwrap();
+        conformance::check(async || Encrypted::new(open(), key.clone())).await
+    }
+}
