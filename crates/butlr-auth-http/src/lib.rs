@@ -101,6 +101,9 @@ mod discovery;
 mod endpoint;
 mod exchange;
 mod form;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod introspection;
 mod pushed_authorization;
 mod retry_after;
