@@ -32,15 +32,15 @@ pub(crate) fn encoding(input: &[u8]) {
     }
 }
 
+/// One value of a form, as if it had a name.
+fn value_of(encoded: &str) -> Option<String> {
+    let form = format!("value={encoded}");
+    form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned())
+}
+
 /// Id and secret of a Basic header, decoded as RFC 6749 §2.3.1 says.
 fn pair_of(header: &str) -> Option<(String, String)> {
     let pair = STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
     let (id, secret) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
-    let decode = |text: &str| {
-        // One value of a form: as if it had a name.
-        let form = format!("value={text}");
-        let value = form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned());
-        value
-    };
-    Some((decode(id)?, decode(secret)?))
+    Some((value_of(id)?, value_of(secret)?))
 }

@@ -1,5 +1,10 @@
 //! The corpora of the fuzz targets, replayed; and each input of them with a few bytes changed.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
