@@ -149,13 +149,8 @@ impl Database {
     /// Connects to a database of ours; `None` if it is empty.
     fn connect(&self, file: FileId) -> Result<Option<Opened>, Error> {
         let connection = self.connection()?;
-        let number = |query: &str| {
-            connection
-                .query_row(query, [], |row| row.get::<_, i32>(0))
-                .map_err(|error| self.failed("read", error))
-        };
-        let application = number("PRAGMA application_id")?;
-        let version = number("PRAGMA user_version")?;
+        let (application, version, tables) =
+            Self::whose(&connection).map_err(|error| self.failed("read", error))?;
         let refused = |kind, why: String| Err(Error::new(kind, format!("{} {why}", self.shown())));
         match (application, version) {
             (APPLICATION_ID, SCHEMA_VERSION) => Ok(Some(Opened { connection, file })),
@@ -163,12 +158,24 @@ impl Database {
                 ErrorKind::Unsupported,
                 format!("has schema {version}, not {SCHEMA_VERSION}: update this program"),
             ),
-            (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(None),
+            (0, 0) if tables == 0 => Ok(None),
             _ => refused(
                 ErrorKind::Configuration,
                 "is another program's database: name another file".to_owned(),
             ),
         }
+    }
+
+    /// The application, the schema's version and how many tables there are: read at one moment, for somebody may be
+    /// making the database right now.
+    fn whose(connection: &Connection) -> rusqlite::Result<(i32, i32, i32)> {
+        let moment = connection.unchecked_transaction()?;
+        let number = |query| moment.query_row(query, [], |row| row.get(0));
+        Ok((
+            number("PRAGMA application_id")?,
+            number("PRAGMA user_version")?,
+            number("SELECT count(*) FROM sqlite_schema")?,
+        ))
     }
 
     fn connection(&self) -> Result<Connection, Error> {

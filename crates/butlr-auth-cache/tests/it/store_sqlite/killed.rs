@@ -132,7 +132,7 @@ fn a_writer_that_was_stopped_keeps_nobody_from_reading_and_is_busy_to_writers() 
 
 #[test]
 fn many_threads_make_one_database() {
-    for _ in 0..20 {
+    for _ in 0..50 {
         let (_folder, path) = new_database();
         let opened: Vec<_> = (0..8)
             .map(|_| {
