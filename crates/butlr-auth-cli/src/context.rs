@@ -13,6 +13,7 @@ use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::profile::{self, Choice, Profile};
+use crate::servers::Servers;
 use crate::store;
 
 /// Arguments, environment, configuration and streams of one run.
@@ -62,8 +63,7 @@ impl Context {
 
     /// Opens the profile's session. Nothing is read and nobody is asked yet.
     pub(crate) fn open(&self, profile: &Profile) -> Result<Session, Failure> {
-        let endpoint =
-            ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), self.global.timeout);
+        let endpoint = self.endpoint(profile);
         let mut policy = RefreshPolicy::default();
         policy.chain = policy.chain.max(self.global.timeout);
         let (output, name) = (self.output.clone(), profile.name.clone());
@@ -81,13 +81,22 @@ impl Context {
         Ok(session)
     }
 
+    /// The profile's token endpoint. Nobody is asked yet.
+    pub(crate) fn endpoint(&self, profile: &Profile) -> ProfileEndpoint {
+        let servers = Servers::new(self.state_folder().ok());
+        ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), servers, self.global.timeout)
+    }
+
     /// Where sessions are kept.
     pub(crate) fn sessions_folder(&self) -> Result<PathBuf, Failure> {
-        let state = match self.environment.path(environment::STATE_DIR) {
-            Some(state) => state,
-            None => self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth"),
-        };
-        Ok(state.join("sessions"))
+        Ok(self.state_folder()?.join("sessions"))
+    }
+
+    fn state_folder(&self) -> Result<PathBuf, Failure> {
+        match self.environment.path(environment::STATE_DIR) {
+            Some(state) => Ok(state),
+            None => Ok(self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth")),
+        }
     }
 
     /// Waits until no session has anything under way.

@@ -15,29 +15,44 @@ use tokio::sync::OnceCell;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::servers::Servers;
 
 pub(crate) struct ProfileEndpoint {
     profile: Profile,
     environment: Arc<Environment>,
+    servers: Servers,
     timeout: Duration,
     identity: EndpointIdentity,
     http: OnceCell<HttpTokenEndpoint>,
 }
 
 impl ProfileEndpoint {
-    pub(crate) fn new(profile: Profile, environment: Arc<Environment>, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        profile: Profile,
+        environment: Arc<Environment>,
+        servers: Servers,
+        timeout: Duration,
+    ) -> Self {
         let identity = EndpointIdentity::new(&profile.provider, profile.client_id.clone());
-        Self { profile, environment, timeout, identity, http: OnceCell::new() }
+        Self { profile, environment, servers, timeout, identity, http: OnceCell::new() }
     }
 
-    async fn http(&self) -> Result<&HttpTokenEndpoint, Error> {
+    /// The endpoint itself, for what a login asks beside tokens.
+    pub(crate) async fn http(&self) -> Result<&HttpTokenEndpoint, Error> {
         self.http.get_or_try_init(|| self.build()).await
     }
 
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         let secret = profile.secret.fetch(&self.environment).await.map_err(into_error)?;
-        let builder = HttpTokenEndpoint::builder(profile.provider.clone()).timeout(self.timeout);
+        let provider = match &profile.issuer {
+            Some(by) => {
+                let metadata = self.servers.metadata(&by.issuer, self.timeout).await?;
+                profile.completed(by, &metadata).map_err(into_error)?
+            }
+            None => profile.provider.clone(),
+        };
+        let builder = HttpTokenEndpoint::builder(provider).timeout(self.timeout);
         let builder = match secret {
             Some(secret) => {
                 builder.client_secret(profile.client_id.as_str(), ClientSecret::new(secret.as_str())?)
@@ -70,12 +85,16 @@ impl TokenEndpoint for ProfileEndpoint {
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
-        self.profile.provider.revocation_endpoint()?;
+        if self.profile.issuer.is_none() {
+            // No secret is fetched for a request that cannot be sent.
+            self.profile.provider.revocation_endpoint()?;
+        }
         self.http().await?.revoke(token).await
     }
 
     fn supports(&self, grant_type: GrantType) -> bool {
-        self.profile.provider.token_endpoint(grant_type).is_ok()
+        // What a server that has not been asked yet would say is found out by asking it.
+        self.profile.issuer.is_some() || self.profile.provider.token_endpoint(grant_type).is_ok()
     }
 
     fn identity(&self) -> &EndpointIdentity {

@@ -17,6 +17,8 @@ use crate::failure::Failure;
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    /// Whether stderr is a terminal that can move its cursor.
+    is_terminal: bool,
     color: ColorChoice,
     /// Keeps lines of different tasks apart.
     line: Arc<std::sync::Mutex<()>>,
@@ -27,6 +29,7 @@ impl Output {
         Self {
             json: global.json,
             quiet: global.quiet,
+            is_terminal: is_terminal(environment),
             color: choice(global.color, environment),
             line: Arc::default(),
         }
@@ -34,7 +37,13 @@ impl Output {
 
     /// For errors that come before there are arguments.
     pub(crate) fn before_arguments(json: bool, environment: &Environment) -> Self {
-        Self { json, quiet: false, color: choice(Color::Auto, environment), line: Arc::default() }
+        Self {
+            json,
+            quiet: false,
+            is_terminal: is_terminal(environment),
+            color: choice(Color::Auto, environment),
+            line: Arc::default(),
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -84,6 +93,32 @@ impl Output {
         self.tell("ask", "", Style::new(), text);
     }
 
+    /// As [`ask`](Self::ask), with what a program needs of it.
+    pub(crate) fn ask_with(&self, text: &str, facts: Value) {
+        match facts {
+            Value::Object(mut facts) if self.json => {
+                facts.insert("schema".to_owned(), 1.into());
+                facts.insert("level".to_owned(), "ask".into());
+                facts.insert("message".to_owned(), text.into());
+                self.say("", Style::new(), &Value::Object(facts).to_string());
+            }
+            _ => self.ask(text),
+        }
+    }
+
+    /// Whether a person looks at stderr.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.json && !self.quiet && self.is_terminal
+    }
+
+    /// Writes over the current line of a terminal; nothing takes it away.
+    pub(crate) fn progress(&self, text: &str) {
+        let _whole = self.line.lock();
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to tell that stderr is closed.
+        let _ = write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush());
+    }
+
     /// Begins a line that the person ends.
     pub(crate) fn question(&self, text: &str) {
         let _whole = self.line.lock();
@@ -129,12 +164,13 @@ impl Output {
     }
 }
 
+fn is_terminal(environment: &Environment) -> bool {
+    let term = environment.text("TERM").ok().flatten();
+    io::stderr().is_terminal() && term.is_some_and(|term| term != "dumb")
+}
+
 fn choice(color: Color, environment: &Environment) -> ColorChoice {
-    let plain = || {
-        environment.is_set("NO_COLOR")
-            || !io::stderr().is_terminal()
-            || environment.text("TERM").ok().flatten().is_none_or(|term| term == "dumb")
-    };
+    let plain = || environment.is_set("NO_COLOR") || !is_terminal(environment);
     match color {
         Color::Always => ColorChoice::AlwaysAnsi,
         Color::Auto if !plain() => ColorChoice::AlwaysAnsi,

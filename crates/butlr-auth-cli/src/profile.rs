@@ -4,10 +4,14 @@ mod choose;
 mod configured;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use butlr_auth::core::Metadata;
 use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 
-use crate::config::GrantName;
+use crate::config::{GrantName, ProfileConfig};
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
 use crate::secret::SecretPlace;
 use crate::shell;
 
@@ -30,7 +34,10 @@ pub(crate) struct Profile {
     /// Why it was chosen.
     pub(crate) source: Source,
     pub(crate) grant: GrantName,
+    /// What is known of the server without asking it.
     pub(crate) provider: Provider,
+    /// The server that says of itself what is not configured.
+    pub(crate) issuer: Option<ByIssuer>,
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretPlace,
     pub(crate) username: Option<String>,
@@ -44,6 +51,13 @@ pub(crate) struct Profile {
     pub(crate) hidden: Vec<String>,
     /// The configuration that only the command line names, so that a command to repeat must name it, too.
     pub(crate) named_config: Option<PathBuf>,
+}
+
+/// A server that is known by its issuer alone, and what the configuration adds to what it says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct ByIssuer {
+    pub(crate) issuer: String,
+    described: Arc<ProfileConfig>,
 }
 
 /// What chose a profile.
@@ -79,6 +93,25 @@ impl Profile {
             Source::EnvironmentClient | Source::BuiltIn => format!("butlr-auth {config}login"),
             _ => format!("butlr-auth {config}login {}", shell::word(&self.name)),
         }
+    }
+
+    /// The origin that the profile's secrets are bound to.
+    pub(crate) fn origin(&self) -> Option<String> {
+        let issuer = self.issuer.as_ref().and_then(|by| by.issuer.parse::<EndpointUrl>().ok());
+        issuer.map(|url| url.origin()).or_else(|| self.provider.origin())
+    }
+
+    /// The provider, with what its server says of itself.
+    pub(crate) fn completed(&self, by: &ByIssuer, metadata: &Metadata) -> Result<Provider, Failure> {
+        configured::completed(&self.name, &by.described, metadata)
+    }
+
+    /// Whether `BUTLR_BASE_URL` names another server than the profile's own, to which it stays.
+    pub(crate) fn stays_with_its_own(&self, environment: &Environment) -> Result<bool, Failure> {
+        let Some(named) = environment.text(environment::BASE_URL)? else { return Ok(false) };
+        let named = named.parse::<EndpointUrl>().map(|url| url.origin()).unwrap_or(named);
+        let api = self.base_url.as_ref().map(|(url, _)| url.origin());
+        Ok(self.ignores_base_url && Some(named) != api.or_else(|| self.origin()))
     }
 
     /// The client that the server knows, if it knows one.

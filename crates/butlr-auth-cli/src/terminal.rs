@@ -22,6 +22,19 @@ pub(crate) fn is_present() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether stdin is a file or comes from another program.
+pub(crate) fn is_piped() -> bool {
+    use rustix::fs::{FileType, fstat};
+    let kind = fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(FileType::RegularFile | FileType::Fifo))
+}
+
+/// How many columns and rows the terminal at stderr has.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some((size.ws_col, size.ws_row))
+}
+
 /// Asks for a secret without showing it. The caller has checked that a person [is present](is_present).
 pub(crate) async fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
     let question = question.to_owned();

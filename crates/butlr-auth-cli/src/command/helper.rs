@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context, command: HelperCommand) -> Result<Exi
 /// The one server that gets the profile's token.
 fn server(profile: &Profile) -> Option<String> {
     let base_url = profile.base_url.as_ref().map(|(url, _)| url.origin());
-    base_url.or_else(|| profile.provider.origin())
+    base_url.or_else(|| profile.origin())
 }
 
 /// Whether what was asked for is at the profile's server.

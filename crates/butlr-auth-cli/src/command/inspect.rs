@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::secret;
+use crate::terminal;
 use crate::time::rfc3339_of_seconds;
 
 const EXAMPLES: &str = "\
@@ -42,6 +43,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let token = token.trim();
         UnverifiedClaims::decode(token.strip_prefix("Bearer ").unwrap_or(token))
     } else {
+        if terminal::is_piped() {
+            context.output.warning("what is piped in is not read: `butlr-auth inspect -` reads it");
+        }
         let profile = context.profile()?;
         let status = context.open(&profile)?.status().await?;
         let token = status.token.ok_or_else(|| {

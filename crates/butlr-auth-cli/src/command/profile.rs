@@ -91,7 +91,7 @@ fn list(context: &Context) -> Result<(), Failure> {
         let mark = if is_current { '*' } else { ' ' };
         match found {
             Ok(profile) => {
-                let server = profile.provider.origin().unwrap_or_default();
+                let server = profile.origin().unwrap_or_default();
                 lines.push(format!(
                     "{mark} {:<16} {:<18} {server}",
                     escape(name, 64),
@@ -123,7 +123,7 @@ fn document(profile: &Profile, is_current: bool, is_default: bool) -> Value {
         "current": is_current,
         "default": is_default,
         "grant": profile.grant.as_str(),
-        "server": profile.provider.origin(),
+        "server": profile.origin(),
         "client_id": profile.shown_client(),
     })
 }

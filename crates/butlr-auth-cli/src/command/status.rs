@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
             "logged_in": self.needs_login.is_none(),
             "needs_login": self.needs_login,
             "grant": profile.grant.as_str(),
-            "server": profile.provider.origin(),
+            "server": profile.origin(),
             "base_url": profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/')),
             "client_id": profile.shown_client(),
             "client_secret": Some(profile.secret.shown()).filter(|_| !profile.secret.is_nowhere()),
@@ -143,7 +143,7 @@ impl<'a> Report<'a> {
         };
         rows.push(("session", state));
         rows.push(("grant", profile.grant.as_str().to_owned()));
-        rows.extend(profile.provider.origin().map(|origin| ("server", origin)));
+        rows.extend(profile.origin().map(|origin| ("server", origin)));
         if let Some((url, said_by)) = &profile.base_url {
             rows.push(("api", format!("{}  ({said_by})", url.as_str().trim_end_matches('/'))));
         }

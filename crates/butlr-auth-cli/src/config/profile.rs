@@ -12,7 +12,7 @@ use super::SecretConfig;
 use crate::time::parse_duration;
 
 /// One identity at one server.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProfileConfig {
     pub(crate) preset: Option<Preset>,
@@ -39,13 +39,14 @@ pub(crate) struct ProfileConfig {
 }
 
 /// Where a server is spoken to, if neither preset nor discovery says it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointsConfig {
     pub(crate) token: Option<String>,
     pub(crate) authorization: Option<String>,
     pub(crate) revocation: Option<String>,
     pub(crate) refresh: Option<String>,
+    pub(crate) device_authorization: Option<String>,
 }
 
 /// A server that this product knows.
@@ -64,6 +65,7 @@ pub(crate) enum Preset {
 #[value(rename_all = "snake_case")]
 pub(crate) enum GrantName {
     AuthorizationCode,
+    DeviceCode,
     Implicit,
     Password,
     ClientCredentials,
@@ -90,6 +92,7 @@ impl GrantName {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
+            Self::DeviceCode => "device_code",
             Self::Implicit => "implicit",
             Self::Password => "password",
             Self::ClientCredentials => "client_credentials",

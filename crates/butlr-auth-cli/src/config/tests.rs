@@ -142,7 +142,7 @@ fn a_value_of_the_wrong_kind_is_named_by_its_kind() {
     );
     refused(
         "[profile.me]\ngrant = \"canary\"",
-        "config.toml line 2: an unknown value, expected one of `authorization_code`, `implicit`, `password`, `client_credentials`",
+        "config.toml line 2: an unknown value, expected one of `authorization_code`, `device_code`, `implicit`, `password`, `client_credentials`",
         None,
     );
 }

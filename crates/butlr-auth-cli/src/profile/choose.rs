@@ -60,7 +60,7 @@ pub(crate) fn choose(
             None => source.as_str().to_owned(),
         })
         .collect();
-    if profile.ignores_base_url && environment.is_set(environment::BASE_URL) {
+    if profile.stays_with_its_own(environment)? {
         profile.hidden.push("environment: BUTLR_BASE_URL".to_owned());
     }
     Ok(profile)
@@ -132,6 +132,7 @@ fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Pr
         source: Source::BuiltIn,
         grant: GrantName::Password,
         provider: Provider::butlr_at(&base_url),
+        issuer: None,
         client_id: ClientId::new(NO_CLIENT),
         secret: SecretPlace::Nowhere,
         username: None,

@@ -1,13 +1,13 @@
 //! A profile of the configuration: what it says, and what follows from that.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use butlr_auth::core::BUTLR_BASE_URL;
+use butlr_auth::core::{BUTLR_BASE_URL, Metadata};
 use butlr_auth::{
     ClientAuthenticationMethod, ClientId, Dialect, EndpointUrl, Error, GrantType, Provider, Scope,
 };
 
-use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
+use super::{ByIssuer, NO_CLIENT, Profile, REDIRECT_URI, Source};
 use crate::cli::Global;
 use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig, SecretConfig};
 use crate::environment::{self, Environment};
@@ -24,11 +24,14 @@ pub(super) fn of_config(
     let of_profile =
         |failure: Failure| Failure { message: format!("profile `{name}`: {}", failure.message), ..failure };
     let base_url = base_url(described, global).map_err(of_profile)?;
+    let issuer = by_issuer(described);
     let provider = match described.preset.unwrap_or(Preset::Generic) {
         Preset::Butlr => butlr(described, base_url.as_ref()),
+        Preset::Generic if issuer.is_some() => known_before(name, described),
         Preset::Generic => generic(name, described),
     }
     .map_err(of_profile)?;
+    let provider = with_times(provider, described);
     let grant = described.grant.unwrap_or_else(|| usual_grant(described));
     let needs_client = described.preset != Some(Preset::Butlr) || grant != GrantName::Password;
     let client_id = match &described.client_id {
@@ -49,12 +52,13 @@ pub(super) fn of_config(
         Some(username) => Some(username.clone()),
         None => environment.text(environment::USERNAME)?,
     };
-    Ok(Profile {
+    let mut profile = Profile {
         name: name.to_owned(),
-        session: session(name, &provider),
+        session: name.to_owned(),
         source: Source::CommandLine,
         grant,
-        provider: with_times(provider, described.assumed_lifetime, described.reuse_interval),
+        provider,
+        issuer,
         client_id,
         secret,
         username,
@@ -64,7 +68,9 @@ pub(super) fn of_config(
         ignores_base_url: true,
         hidden: Vec::new(),
         named_config: global.config.clone(),
-    })
+    };
+    profile.session = session(&profile);
+    Ok(profile)
 }
 
 fn endpoint(key: &str, url: &str) -> Result<EndpointUrl, Failure> {
@@ -80,10 +86,22 @@ fn unfit(key: &str, error: &Error) -> Failure {
 }
 
 /// The name of a profile's session. A server on this machine comes and goes: each port has sessions of its own.
-fn session(name: &str, provider: &Provider) -> String {
+fn session(profile: &Profile) -> String {
     // Nothing but this machine may be asked without TLS.
-    let here = provider.origin().and_then(|origin| origin.strip_prefix("http://").map(str::to_owned));
-    here.map_or_else(|| name.to_owned(), |host| format!("{name}@{host}"))
+    let here = profile.origin().and_then(|origin| origin.strip_prefix("http://").map(str::to_owned));
+    here.map_or_else(|| profile.name.clone(), |host| format!("{}@{host}", profile.name))
+}
+
+/// The issuer, if it has to be asked where its endpoints are.
+fn by_issuer(described: &ProfileConfig) -> Option<ByIssuer> {
+    let endpoints = &described.endpoints;
+    let is_enough = match described.grant {
+        Some(GrantName::Implicit) => endpoints.authorization.is_some(),
+        _ => endpoints.token.is_some(),
+    };
+    let issuer =
+        described.issuer.clone().filter(|_| !is_enough && described.preset != Some(Preset::Butlr))?;
+    Some(ByIssuer { issuer, described: Arc::new(described.clone()) })
 }
 
 /// The grant of a profile that names none.
@@ -95,11 +113,11 @@ fn usual_grant(described: &ProfileConfig) -> GrantName {
     }
 }
 
-fn with_times(mut provider: Provider, assumed: Option<Duration>, reuse: Option<Duration>) -> Provider {
-    if let Some(lifetime) = assumed {
+fn with_times(mut provider: Provider, described: &ProfileConfig) -> Provider {
+    if let Some(lifetime) = described.assumed_lifetime {
         provider = provider.with_assumed_lifetime(lifetime);
     }
-    if let Some(interval) = reuse {
+    if let Some(interval) = described.reuse_interval {
         provider = provider.with_reuse_interval(interval);
     }
     provider
@@ -146,37 +164,73 @@ fn butlr(described: &ProfileConfig, base_url: Option<&(EndpointUrl, &str)>) -> R
 }
 
 fn generic(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
-    let mut dialect = match described.body {
-        Some(BodyName::Json) => Dialect::json(),
-        _ => Dialect::form(),
-    };
-    if let Some(method) = described.client_auth {
-        dialect = dialect.with_client_authentication(method);
-    } else if described.client_secret.is_none() {
-        dialect = dialect.with_client_authentication(ClientAuthenticationMethod::None);
-    }
-    for (parameter, value) in &described.params {
-        dialect = dialect.with_parameter(parameter, value);
-    }
-    let mut provider = match &described.endpoints.token {
+    let dialect = dialect(described, ClientAuthenticationMethod::default());
+    let provider = match &described.endpoints.token {
         Some(token) => Provider::new(name, endpoint("endpoints.token", token)?, dialect.clone()),
         None if described.grant == Some(GrantName::Implicit) => Provider::empty(name),
         None => {
-            return Err(Failure::configuration(
-                "`endpoints.token` is missing, and nothing else says where to ask",
-            )
-            .mend(format!("add `[profile.{name}.endpoints]` with `token = \"https://…\"`")));
+            return Err(Failure::configuration("neither `issuer` nor `endpoints.token` says where to ask")
+                .mend("add `issuer = \"https://…\"` if the server has a discovery document, else `[profile.NAME.endpoints]`"
+                    .replace("NAME", name)));
         }
     };
+    with_issuer_and_endpoints(provider, described, dialect)
+}
+
+/// What can be said of a server before it is asked.
+fn known_before(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
+    let dialect = dialect(described, ClientAuthenticationMethod::default());
+    with_issuer_and_endpoints(Provider::empty(name), described, dialect)
+}
+
+/// What a server says of itself, and what the configuration knows better.
+pub(super) fn completed(
+    name: &str,
+    described: &ProfileConfig,
+    metadata: &Metadata,
+) -> Result<Provider, Failure> {
+    let mut provider = metadata.provider(name);
+    let found = provider.token_endpoint(GrantType::RefreshToken).ok().cloned();
+    let offered = found.as_ref().map(|found| found.dialect.client_authentication).unwrap_or_default();
+    let dialect = dialect(described, offered);
+    if let Some(found) = found.filter(|found| found.dialect != dialect) {
+        for grant_type in GrantType::ALL {
+            provider = provider.with_grant_endpoint(grant_type, found.url.clone(), dialect.clone());
+        }
+    }
+    Ok(with_times(with_issuer_and_endpoints(provider, described, dialect)?, described))
+}
+
+/// How token requests are written; the client authenticates as the server likes it, unless it is configured.
+fn dialect(described: &ProfileConfig, offered: ClientAuthenticationMethod) -> Dialect {
+    let dialect = match described.body {
+        Some(BodyName::Json) => Dialect::json(),
+        _ => Dialect::form(),
+    };
+    let is_public =
+        described.client_secret.is_none() && described.grant != Some(GrantName::ClientCredentials);
+    let dialect = dialect.with_client_authentication(match described.client_auth {
+        Some(method) => method,
+        None if is_public => ClientAuthenticationMethod::None,
+        None => offered,
+    });
+    described
+        .params
+        .iter()
+        .fold(dialect, |dialect, (parameter, value)| dialect.with_parameter(parameter, value))
+}
+
+fn with_issuer_and_endpoints(
+    mut provider: Provider,
+    described: &ProfileConfig,
+    dialect: Dialect,
+) -> Result<Provider, Failure> {
     if let Some(issuer) = &described.issuer {
         provider = provider.with_issuer_identifier(issuer).map_err(|error| unfit("issuer", &error))?;
     }
     if let Some(refresh) = &described.endpoints.refresh {
-        provider = provider.with_grant_endpoint(
-            GrantType::RefreshToken,
-            endpoint("endpoints.refresh", refresh)?,
-            dialect,
-        );
+        let refresh = endpoint("endpoints.refresh", refresh)?;
+        provider = provider.with_grant_endpoint(GrantType::RefreshToken, refresh, dialect);
     }
     for (parameter, value) in &described.params {
         provider = provider.with_authorization_parameter(parameter, value);
@@ -190,6 +244,10 @@ fn with_common_endpoints(mut provider: Provider, described: &ProfileConfig) -> R
     }
     if let Some(revocation) = &described.endpoints.revocation {
         provider = provider.with_revocation_endpoint(endpoint("endpoints.revocation", revocation)?);
+    }
+    if let Some(device) = &described.endpoints.device_authorization {
+        let device = endpoint("endpoints.device_authorization", device)?;
+        provider = provider.with_device_authorization_endpoint(device);
     }
     Ok(provider)
 }

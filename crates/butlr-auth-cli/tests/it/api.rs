@@ -128,5 +128,7 @@ async fn inspect_decodes_and_says_that_it_proves_nothing() {
     assert_eq!(document["claims"]["aud"], json!(["https://butlrauth/"]));
     assert_eq!(world.run_with(&["--json", "inspect", "-"], &[], &token).succeeded().json(), document);
     world.run_with(&["inspect", "-"], &[], "opaque\n").failed(5, "this is no JWT");
+    let ended = world.run_with(&["-p", "robot", "--json", "inspect"], &[], &token).succeeded();
+    assert!(ended.stderr.contains("what is piped in is not read"), "{}", ended.stderr);
     world.run(&["inspect", token.trim()]).failed(2, "a token is never an argument");
 }

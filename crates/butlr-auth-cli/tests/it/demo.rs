@@ -1,7 +1,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::world::World;
+use crate::browser;
+use crate::world::{Ended, World};
 
 #[test]
 fn the_tour_proves_every_step() {
@@ -48,14 +49,37 @@ async fn serve_prints_the_environment_to_use_and_ends_on_a_signal() {
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     world.run_with(&["token"], &variables, "").failed(6, "try again in 1 s");
     let config = config.to_str().unwrap();
-    let password = variables[4].1;
-    for profile in ["refreshed", "json-password", "form-password"] {
-        let login = ["--config", config, "login", profile, "--secret-stdin"];
-        // The first request at each endpoint was promised to fail.
-        while world.run_with(&login, &[], password).code == 6 {}
-        let forced = ["--config", config, "-p", profile, "token", "--force-refresh"];
-        while world.run(&forced).code == 6 {}
-        world.run(&["--config", config, "-p", profile, "token"]).succeeded();
+    let (user, password) = (variables[3].1, variables[4].1);
+    // The first request at each endpoint was promised to fail.
+    let patient = |arguments: &[&str], stdin: &str| loop {
+        let arguments: Vec<&str> = ["--config", config].iter().chain(arguments).copied().collect();
+        let ended = world.run_with(&arguments, &[], stdin);
+        if ended.code != 6 {
+            return ended.succeeded();
+        }
+    };
+    for profile in
+        ["password", "refreshed", "client", "json-password", "json-client", "form-password", "form-client"]
+    {
+        if profile.contains("password") || profile == "refreshed" {
+            patient(&["login", profile, "--secret-stdin"], password);
+        } else {
+            patient(&["login", profile], "");
+        }
+        use_it(profile, &patient);
+    }
+    for profile in ["dashboard", "code", "discovered", "device", "implicit"] {
+        let mut login = world.start(&["--config", config, "--json", "login", profile]);
+        if profile == "device" {
+            let page = login.member("verification_uri_complete");
+            browser::allow(&page, user, password).await;
+        } else {
+            let page = login.member("url");
+            let landed = browser::allow(&page, user, password).await.unwrap();
+            login.answer(&landed);
+        }
+        login.end().succeeded();
+        use_it(profile, &patient);
     }
     let pid = rustix::process::Pid::from_child(&server);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -69,4 +93,14 @@ async fn serve_replaces_no_configuration_but_its_own() {
     let path = world.home.path().join("config.toml");
     world.run(&["demo", "--serve", "--config-out", path.to_str().unwrap()]).failed(3, "is there already");
     assert_eq!(std::fs::read_to_string(path).unwrap(), before);
+}
+
+/// Uses a profile as its user would, by every command that takes a token.
+fn use_it(profile: &str, patient: &impl Fn(&[&str], &str) -> Ended) {
+    let token = patient(&["-p", profile, "token"], "").stdout;
+    let seen = patient(&["-p", profile, "run", "--", "/bin/sh", "-c", "echo $BUTLR_ACCESS_TOKEN"], "").stdout;
+    assert_eq!(token, seen, "{profile}");
+    let query = "query={ sites { data { id } } }";
+    let answer = patient(&["-p", profile, "api", "graphql", "-f", query], "").json();
+    assert!(answer.pointer("/data/sites/data/0/id").is_some(), "{profile}: {answer}");
 }

@@ -53,6 +53,16 @@ async fn a_login_says_that_a_configured_profile_stays_with_its_host() {
     let ended = world.run_with(&["login", "me", "--secret-stdin"], &elsewhere, world.password()).succeeded();
     let said = format!("BUTLR_BASE_URL is not used: profile `me` belongs to {}", world.server.base_url());
     assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    // The same server, however it is written, is no other one.
+    let base = world.server.base_url();
+    for same in [base.to_owned(), format!("{base}/"), format!("{base}/v3")] {
+        let variables = [("BUTLR_BASE_URL", same.as_str())];
+        let ended =
+            world.run_with(&["login", "me", "--secret-stdin"], &variables, world.password()).succeeded();
+        assert!(!ended.stderr.contains("BUTLR_BASE_URL"), "{}", ended.stderr);
+        let status = world.run_with(&["-p", "me", "status", "--json"], &variables, "").succeeded().json();
+        assert_eq!(status["hidden"], serde_json::json!([]));
+    }
 }
 
 #[tokio::test]
@@ -109,11 +119,35 @@ async fn a_forged_or_denied_answer_is_refused() {
         assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
     }
     world.log_in_by_page(&["login", "code"], forged("")).await.failed(4, "no address came back");
+    // The address of some other page is called that, and is no forgery.
+    let elsewhere =
+        world.log_in_by_page(&["login", "code"], forged("https://example.com/?code=canary")).await;
+    let ended = elsewhere.failed(
+        5,
+        "this is an address at https://example.com, and this login ends at http://127.0.0.1/callback",
+    );
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    let unchanged = async |_: &_, address: &str| address.to_owned();
+    world
+        .log_in_by_page(&["login", "code"], unchanged)
+        .await
+        .failed(5, "the address of the login page itself");
     world
         .log_in_by_page(&["login", "code"], async |server, address| server.deny(address).await.unwrap())
         .await
         .failed(5, "access_denied");
     assert_eq!(world.server.journal().token_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_no_text_is_a_usage_error() {
+    let world = World::new().await;
+    let mut child = world.command(&["login", "code"]).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"http://127.0.0.1/callback?code=\xff\n")
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("not valid UTF-8"));
 }
 
 #[tokio::test]
@@ -149,10 +183,7 @@ async fn status_says_who_from_where_and_what_it_hides() {
     let status = world.run_with(&["-p", "me", "status", "--json"], &world.client(), "").succeeded().json();
     assert_eq!(status["profile"], "me");
     assert_eq!(status["source"], "command line");
-    assert_eq!(
-        status["hidden"],
-        serde_json::json!(["environment: BUTLR_CLIENT_ID", "environment: BUTLR_BASE_URL"])
-    );
+    assert_eq!(status["hidden"], serde_json::json!(["environment: BUTLR_CLIENT_ID"]));
     assert_eq!(status["username"], "ada@example.com");
     assert_eq!(status["server"], world.server.base_url());
     let text = world.run(&["-p", "me", "whoami"]).succeeded().stdout;

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod browser;
 mod configuration;
 mod demo;
+mod device;
+mod discovery;
 mod doctor;
 mod help;
 mod helper;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use butlr_auth_testkit::{AuthorizationServer, Builder};
 use serde_json::Value;
@@ -124,31 +124,73 @@ impl World {
         self.run_with(&["login", profile, "--secret-stdin"], &secret, self.password()).succeeded();
     }
 
+    /// Starts a command that goes on by itself.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Started { child, stderr, said: String::new() }
+    }
+
     /// Runs a login that prints an address, and answers with what `visit` makes of it.
     pub(crate) async fn log_in_by_page(
         &self,
         arguments: &[&str],
         visit: impl AsyncFnOnce(&AuthorizationServer, &str) -> String,
     ) -> Ended {
-        let mut child = self.command(arguments).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        let address = loop {
-            let mut line = String::new();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "no address was printed: {said}");
-            said.push_str(&line);
-            if line.starts_with("http") {
-                break line.trim().to_owned();
-            }
-        };
+        let mut started = self.start(arguments);
+        let address = started.line(|line| line.starts_with("http").then(|| line.trim().to_owned()));
         let answer = visit(&self.server, &address).await;
-        writeln!(child.stdin.take().unwrap(), "{answer}").unwrap();
-        stderr.read_to_string(&mut said).unwrap();
-        let output = child.wait_with_output().unwrap();
+        started.answer(&answer);
+        started.end()
+    }
+}
+
+/// A command that runs.
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl Started {
+    /// Waits for the line of stderr of which `wanted` makes something.
+    #[track_caller]
+    pub(crate) fn line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it never came: {}", self.said);
+            self.said.push_str(&line);
+            if let Some(found) = wanted(&line) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits for the document of stderr that has this member, and returns it as text.
+    #[track_caller]
+    pub(crate) fn member(&mut self, name: &str) -> String {
+        self.line(|line| {
+            let document: Value = serde_json::from_str(line).unwrap();
+            document.get(name).and_then(Value::as_str).map(str::to_owned)
+        })
+    }
+
+    pub(crate) fn answer(&mut self, line: &str) {
+        writeln!(self.child.stdin.take().unwrap(), "{line}").unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        drop(self.child.stdin.take());
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let output = self.child.wait_with_output().unwrap();
         Ended {
-            code: output.status.code().unwrap(),
+            code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: said,
+            stderr: self.said,
         }
     }
 }

@@ -1,13 +1,12 @@
 //! A configuration for the embedded server: one profile for every flow.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use butlr_auth_testkit::AuthorizationServer;
 
 use crate::failure::Failure;
+use crate::file;
 
 /// What tells a configuration of the demo, which may be replaced, from anybody else's.
 const MARK: &str = "# Written by `butlr-auth demo --serve`, for as long as it serves.\n";
@@ -28,17 +27,9 @@ pub(super) fn write(server: &AuthorizationServer, path: &Path) -> Result<(), Fai
     private(path, &configuration(server, &name))
 }
 
-/// Replaces a file by one that only its owner may read.
 fn private(path: &Path, content: &str) -> Result<(), Failure> {
-    let written = || {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(content.as_bytes())
-    };
-    written().map_err(|error| Failure::configuration(format!("could not write {}: {error}", path.display())))
+    file::replace(path, content.as_bytes(), 0o600)
+        .map_err(|error| Failure::configuration(format!("could not write {}: {error}", path.display())))
 }
 
 /// The profiles, for a secret in the file `secret` beside the configuration.
@@ -54,7 +45,8 @@ fn configuration(server: &AuthorizationServer, secret: &str) -> String {
     let native = format!(
         "base_url = \"{base}\"\nissuer = \"{base}\"\nclient_id = \"{public}\"\nscopes = [\"openid\", \"read:rooms\", \"read:spaces\"]"
     );
-    let all: [(&str, String, Vec<&str>); 10] = [
+    let lasting = native.replace("\"openid\"", "\"openid\", \"offline_access\"");
+    let all: [(&str, String, Vec<&str>); 12] = [
         ("password", format!("{butlr}\ngrant = \"password\"\nusername = \"{user}\""), vec![]),
         (
             "refreshed",
@@ -74,6 +66,8 @@ fn configuration(server: &AuthorizationServer, secret: &str) -> String {
             vec![],
         ),
         ("code", format!("{native}\ngrant = \"authorization_code\""), vec![&token, &page, &revocation]),
+        ("discovered", format!("{lasting}\ngrant = \"authorization_code\""), vec![]),
+        ("device", format!("{lasting}\ngrant = \"device_code\""), vec![]),
         ("implicit", format!("{native}\ngrant = \"implicit\""), vec![&page]),
         (
             "json-password",

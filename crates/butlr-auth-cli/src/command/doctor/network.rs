@@ -21,7 +21,7 @@ const WRITTEN: Duration = Duration::from_secs(1_767_225_600);
 /// Asks each server of the profile once, without any secret, and reads its clock by the way.
 pub(super) async fn check(context: &Context, profile: &Profile) -> Vec<Check> {
     let mut origins: Vec<String> = Vec::new();
-    origins.extend(profile.provider.origin());
+    origins.extend(profile.origin());
     origins.extend(profile.base_url.as_ref().map(|(url, _)| url.origin()));
     origins.dedup();
     let mut checks = Vec::new();

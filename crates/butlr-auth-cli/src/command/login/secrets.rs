@@ -1,0 +1,103 @@
+//! Logins by a secret: a password, the client's own, or a token that another program got.
+
+use butlr_auth::{AccessToken, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse};
+use zeroize::Zeroizing;
+
+use super::Arguments;
+use crate::context::Context;
+use crate::environment;
+use crate::failure::Failure;
+use crate::profile::Profile;
+use crate::secret::{self, Given, SecretPlace};
+use crate::spinner;
+use crate::terminal;
+
+/// Logs in by the password that environment, stdin, file or the person say.
+pub(super) async fn password(
+    context: &Context,
+    arguments: &Arguments,
+    profile: &Profile,
+    scope: Scope,
+) -> Result<Token, Failure> {
+    let username = match &profile.username {
+        Some(username) => username.clone(),
+        None => {
+            ask_for(context, "a user name", "set BUTLR_USERNAME, or `username` in the profile")?;
+            terminal::line(&context.output, "User name: ").await?
+        }
+    };
+    let environment = &context.environment;
+    // A password of the environment belongs to the user name beside it, if there is one.
+    let fits = environment.text(environment::USERNAME)?.is_none_or(|named| named == username);
+    let password = if let Some(secret) = handed_in(arguments).await? {
+        secret
+    } else if let Some(password) = environment.text(environment::PASSWORD)?.filter(|_| fits) {
+        Zeroizing::new(password)
+    } else if let Some(path) = environment.path(environment::PASSWORD_FILE).filter(|_| fits) {
+        secret::from_file(&path)?
+    } else {
+        ask_for(
+            context,
+            "a password",
+            "use --secret-stdin, --secret-file, BUTLR_PASSWORD or BUTLR_PASSWORD_FILE",
+        )?;
+        let shown = butlr_auth::core::text::escape(&username, 128);
+        terminal::secret(&format!("Password of {shown}: ")).await?
+    };
+    let grant = Grant::password(username, Password::new(password.as_str())?).with_scope(scope);
+    exchange(context, profile, &grant).await
+}
+
+pub(super) async fn client_credentials(
+    context: &Context,
+    arguments: &Arguments,
+    profile: &mut Profile,
+) -> Result<Token, Failure> {
+    if let Some(secret) = handed_in(arguments).await? {
+        profile.secret = SecretPlace::Given(Given(secret));
+    } else if profile.secret.is_nowhere() {
+        ask_for(context, "a client secret", "set `client_secret` in the profile, or use --secret-stdin")?;
+        let question = format!("Secret of client {}: ", profile.client_id);
+        profile.secret = SecretPlace::Given(Given(terminal::secret(&question).await?));
+    }
+    if matches!(profile.secret, SecretPlace::Given(_)) {
+        context.output.warning(
+            "the secret is used once and not stored: when this token ends, log in again or configure `client_secret`",
+        );
+    }
+    exchange(context, profile, &Grant::client_credentials().with_scope(profile.scope.clone())).await
+}
+
+async fn exchange(context: &Context, profile: &Profile, grant: &Grant) -> Result<Token, Failure> {
+    let session = context.open(profile)?;
+    Ok(spinner::during(&context.output, "logging in", session.login(grant)).await?)
+}
+
+async fn handed_in(arguments: &Arguments) -> Result<Option<Zeroizing<String>>, Failure> {
+    match &arguments.secret_file {
+        Some(path) => secret::from_file(path).map(Some),
+        None if arguments.secret_stdin => secret::from_stdin().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Checks that there is a person to ask, or names what to do without one.
+pub(super) fn ask_for(context: &Context, what: &str, instead: &str) -> Result<(), Failure> {
+    if terminal::is_present() && !context.global.no_input {
+        return Ok(());
+    }
+    let why =
+        if context.global.no_input { "--no-input forbids to ask" } else { "there is no terminal to ask on" };
+    Err(Failure::new(ErrorKind::LoginRequired, format!("{what} is needed, and {why}")).mend(instead))
+}
+
+/// Takes a token that another program got. It cannot be renewed.
+pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token, Failure> {
+    if profile.is_the_clients_own() {
+        let message = format!("profile `{}` gets its own tokens and takes none from elsewhere", profile.name);
+        return Err(Failure::configuration(message).mend("name a profile of a person"));
+    }
+    let token = AccessToken::new(secret::from_stdin().await?.trim())?;
+    let session: Session = context.open(profile)?;
+    Ok(session.login_with(TokenResponse::new(token)).await?)
+}
