@@ -73,3 +73,7 @@ pub use store::SqliteStore;
 pub use store::{Durability, Guard, Hold, MemoryStore, Promises, Reach, Swap, TokenStore};
 #[cfg(feature = "encrypted")]
 pub use store::{Encrypted, EncryptionKey, EncryptionKeys};
+#[cfg(feature = "postgres")]
+pub use store::{PostgresStore, PostgresStoreBuilder};
+#[cfg(feature = "redis")]
+pub use store::{RedisStore, RedisStoreBuilder};

@@ -24,8 +24,14 @@ mod file;
 #[cfg(unix)]
 mod lock;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(all(unix, feature = "sqlite"))]
 mod sqlite;
+#[cfg(feature = "tls")]
+mod tls;
 mod unstored;
 
 #[cfg(feature = "encrypted")]
@@ -35,6 +41,10 @@ pub use encryption_key::{EncryptionKey, EncryptionKeys};
 #[cfg(unix)]
 pub use file::FileStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresStore, PostgresStoreBuilder};
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder};
 #[cfg(all(unix, feature = "sqlite"))]
 pub use sqlite::SqliteStore;
 pub(crate) use unstored::Unstored;

@@ -14,7 +14,15 @@ mod store_broken;
 mod store_encrypted;
 mod store_faults;
 mod store_file;
+#[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_fleet;
+#[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_network;
 #[cfg(feature = "conformance")]
 mod store_plain;
+#[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_postgres;
+#[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_redis;
 #[cfg(feature = "sqlite")]
 mod store_sqlite;

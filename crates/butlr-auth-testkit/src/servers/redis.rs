@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use super::process::{Process, accepts, find};
 use super::{Certificate, ServerError, on_a_free_port};
 
+/// The Unix socket's name in the server's folder.
+const SOCKET: &str = "socket";
+
 /// A Redis server that writes every command to disk before it answers (`appendfsync always`).
 pub struct RedisServer {
     settings: RedisServerBuilder,
@@ -55,6 +58,12 @@ impl RedisServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (self.settings.address, self.port).into()
+    }
+
+    /// Returns its Unix socket, which it has beside the port.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(SOCKET)
     }
 
     /// Returns the certificate it shows, if it speaks TLS.
@@ -135,7 +144,7 @@ impl RedisServerBuilder {
         self
     }
 
-    /// Sets what `redis.conf` could set.
+    /// Sets what `redis.conf` could set, with a space between two values.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
@@ -153,7 +162,7 @@ impl RedisServerBuilder {
             certificate.as_ref().map(|certificate| certificate.write(folder.path(), None)).transpose()?;
         let mut common: Vec<(String, String)> = [
             ("bind", self.address.to_string()),
-            ("unixsocket", "socket".to_owned()),
+            ("unixsocket", SOCKET.to_owned()),
             ("appendonly", "yes".to_owned()),
             ("appendfsync", "always".to_owned()),
             ("save", String::new()),
@@ -180,7 +189,9 @@ impl RedisServerBuilder {
             let arguments: Vec<String> = listens
                 .iter()
                 .chain(&common)
-                .flat_map(|(name, value)| [format!("--{name}"), value.clone()])
+                .flat_map(|(name, value)| {
+                    std::iter::once(format!("--{name}")).chain(value.split(' ').map(str::to_owned))
+                })
                 .collect();
             let process = launch(&program, &arguments, folder.path(), (self.address, port).into())?;
             Ok((port, arguments, process))
@@ -202,7 +213,7 @@ fn launch(
     address: SocketAddr,
 ) -> Result<Process, ServerError> {
     let mut process = Process::start(program, arguments, folder, None)?;
-    process.wait_until(|_| answers(&folder.join("socket")) && accepts(address))?;
+    process.wait_until(|_| answers(&folder.join(SOCKET)) && accepts(address))?;
     Ok(process)
 }
 
