@@ -41,13 +41,18 @@ pub(crate) struct Answer {
 }
 
 impl Api {
-    pub(crate) fn new(context: &Context, profile: &Profile) -> Result<Self, Failure> {
+    pub(crate) async fn new(context: &Context, profile: &Profile) -> Result<Self, Failure> {
         let (base_url, _) = profile.base_url.clone().ok_or_else(|| {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
                 .mend("set `base_url` in the profile, or give --base-url")
         })?;
         let http = http::client(&base_url, context.global.timeout)?;
-        Ok(Self { session: context.open(profile)?, base_url, login_command: profile.login_command(), http })
+        Ok(Self {
+            session: context.open(profile).await?,
+            base_url,
+            login_command: profile.login_command(),
+            http,
+        })
     }
 
     /// Resolves a path below the base URL, or a URL of the same origin.

@@ -4,6 +4,7 @@ mod edit;
 mod malformed;
 mod profile;
 mod secret;
+pub(crate) mod stores;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub(crate) use edit::Edited;
 use malformed::malformed;
 pub(crate) use profile::{BodyName, GrantName, Preset, ProfileConfig};
 pub(crate) use secret::SecretConfig;
+pub(crate) use stores::{StoreName, StoresConfig, UrlConfig};
 
 /// No configuration is longer: 1 MiB.
 const LIMIT: usize = 1 << 20;
@@ -31,6 +33,11 @@ pub(crate) struct Config {
     version: Option<u32>,
     #[serde(default)]
     pub(crate) default_profile: Option<String>,
+    /// Where sessions are kept, unless a profile says it.
+    #[serde(default)]
+    pub(crate) store: Option<StoreName>,
+    #[serde(default)]
+    stores: StoresConfig,
     #[serde(default, rename = "profile")]
     pub(crate) profiles: BTreeMap<String, ProfileConfig>,
     /// Where it was read from.
@@ -90,10 +97,11 @@ impl Config {
         Ok(config)
     }
 
-    /// The variables of the environment that hold a secret of any profile.
+    /// The variables of the environment that hold a secret of any profile or store.
     pub(crate) fn secret_variables(&self) -> Vec<String> {
-        let secrets = self.profiles.values().filter_map(|profile| profile.client_secret.as_ref());
-        secrets
+        let of_clients = self.profiles.values().filter_map(|profile| profile.client_secret.as_ref());
+        of_clients
+            .chain(self.stores.secrets())
             .filter_map(|secret| match secret {
                 SecretConfig::Env(name) => Some(name.clone()),
                 _ => None,
@@ -101,8 +109,18 @@ impl Config {
             .collect()
     }
 
+    /// The settings of stores, every path resolved.
+    pub(crate) fn stores(&self, environment: &Environment) -> StoresConfig {
+        self.stores.clone().resolved(|path| self.resolve(path, environment))
+    }
+
+    /// Where a secret is, its path resolved.
+    pub(crate) fn secret(&self, secret: &SecretConfig, environment: &Environment) -> SecretConfig {
+        secret.clone().resolved(|path| self.resolve(path, environment))
+    }
+
     /// Resolves a path of the configuration: `~/` is the home directory, and a relative path begins at the file.
-    pub(crate) fn resolve(&self, path: &Path, environment: &Environment) -> PathBuf {
+    fn resolve(&self, path: &Path, environment: &Environment) -> PathBuf {
         if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), environment.path("HOME")) {
             return home.join(rest);
         }

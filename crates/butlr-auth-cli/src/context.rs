@@ -61,14 +61,14 @@ impl Context {
         }
     }
 
-    /// Opens the profile's session. Nothing is read and nobody is asked yet.
-    pub(crate) fn open(&self, profile: &Profile) -> Result<Session, Failure> {
+    /// Opens the profile's session. Nothing of it is read and no server is asked yet.
+    pub(crate) async fn open(&self, profile: &Profile) -> Result<Session, Failure> {
         let endpoint = self.endpoint(profile);
         let mut policy = RefreshPolicy::default();
         policy.chain = policy.chain.max(self.global.timeout);
         let (output, name) = (self.output.clone(), profile.name.clone());
         let builder = Session::builder(endpoint)
-            .store(store::open(self, profile)?)
+            .store(store::open(self, profile).await?)
             .name(profile.session.clone())
             .scope(profile.scope.clone())
             .clock(self.clock.clone())
@@ -87,12 +87,8 @@ impl Context {
         ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), servers, self.global.timeout)
     }
 
-    /// Where sessions are kept.
-    pub(crate) fn sessions_folder(&self) -> Result<PathBuf, Failure> {
-        Ok(self.state_folder()?.join("sessions"))
-    }
-
-    fn state_folder(&self) -> Result<PathBuf, Failure> {
+    /// Where sessions are kept, and what is remembered of them.
+    pub(crate) fn state_folder(&self) -> Result<PathBuf, Failure> {
         match self.environment.path(environment::STATE_DIR) {
             Some(state) => Ok(state),
             None => Ok(self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth")),

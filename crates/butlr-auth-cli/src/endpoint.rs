@@ -44,7 +44,7 @@ impl ProfileEndpoint {
 
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
-        let secret = profile.secret.fetch(&self.environment).await.map_err(into_error)?;
+        let secret = profile.secret.fetch("client secret", &self.environment).await.map_err(into_error)?;
         let provider = match &profile.issuer {
             Some(by) => {
                 let metadata = self.servers.metadata(&by.issuer, self.timeout).await?;

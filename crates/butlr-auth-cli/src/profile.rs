@@ -6,7 +6,8 @@ mod configured;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use butlr_auth::core::Metadata;
+use butlr_auth::cache::{Party, SessionKey};
+use butlr_auth::core::{EndpointIdentity, Metadata};
 use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 
 use crate::config::{GrantName, ProfileConfig};
@@ -14,6 +15,7 @@ use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
 use crate::shell;
+use crate::store::StoreChoice;
 
 pub(crate) use choose::{Choice, choose};
 
@@ -47,6 +49,8 @@ pub(crate) struct Profile {
     pub(crate) base_url: Option<(EndpointUrl, &'static str)>,
     /// Whether it is configured, and so bound to its own host whatever the environment says.
     pub(crate) ignores_base_url: bool,
+    /// Where its session is to be kept.
+    pub(crate) store: StoreChoice,
     /// What would have been used if this had not won.
     pub(crate) hidden: Vec<String>,
     /// The configuration that only the command line names, so that a command to repeat must name it, too.
@@ -117,6 +121,13 @@ impl Profile {
     /// The client that the server knows, if it knows one.
     pub(crate) fn shown_client(&self) -> Option<&ClientId> {
         Some(&self.client_id).filter(|id| id.as_str() != NO_CLIENT)
+    }
+
+    /// What its session is filed under, in every store.
+    pub(crate) fn session_key(&self) -> SessionKey {
+        let party = if self.is_the_clients_own() { Party::Client } else { Party::User };
+        let identity = EndpointIdentity::new(&self.provider, self.client_id.clone());
+        SessionKey::new(&identity, party, self.session.as_str())
     }
 
     /// Whether the session asks again by itself, with the client's own secret.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use butlr_auth::ErrorKind;
 use zeroize::Zeroizing;
 
+use crate::config::SecretConfig;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::file::File;
@@ -39,6 +40,17 @@ impl std::fmt::Debug for Given {
     }
 }
 
+impl From<SecretConfig> for SecretPlace {
+    fn from(config: SecretConfig) -> Self {
+        match config {
+            SecretConfig::Env(name) => Self::Variable(name),
+            SecretConfig::File(path) => Self::File(path),
+            SecretConfig::Command(words) => Self::Command(words),
+            SecretConfig::Keyring => Self::Keyring,
+        }
+    }
+}
+
 impl SecretPlace {
     pub(crate) fn is_nowhere(&self) -> bool {
         matches!(self, Self::Nowhere)
@@ -56,9 +68,10 @@ impl SecretPlace {
         }
     }
 
-    /// Fetches the secret; `None` if there is none.
+    /// Fetches the secret, which is `what`; `None` if there is none.
     pub(crate) async fn fetch(
         &self,
+        what: &str,
         environment: &Environment,
     ) -> Result<Option<Zeroizing<String>>, Failure> {
         match self {
@@ -68,12 +81,12 @@ impl SecretPlace {
                 Some(secret) => Ok(Some(Zeroizing::new(secret))),
                 None => Err(Failure::new(
                     ErrorKind::LoginRequired,
-                    format!("the client secret is configured to be in {name}, which is not set"),
+                    format!("the {what} is configured to be in {name}, which is not set"),
                 )
                 .mend(format!("set {name}"))),
             },
             Self::File(path) => from_file(path).map(Some),
-            Self::Command(words) => from_command(words).await.map(Some),
+            Self::Command(words) => from_command(what, words).await.map(Some),
             Self::Keyring => Err(Failure::configuration(
                 "a client secret in the keyring is not supported by this version: it comes with a later one",
             )
@@ -106,7 +119,7 @@ pub(crate) async fn from_stdin() -> Result<Zeroizing<String>, Failure> {
 }
 
 /// Runs a command, without a shell, and takes what it prints. It may ask its user on the terminal.
-async fn from_command(words: &[String]) -> Result<Zeroizing<String>, Failure> {
+async fn from_command(what: &str, words: &[String]) -> Result<Zeroizing<String>, Failure> {
     let (program, arguments) =
         words.split_first().ok_or_else(|| Failure::configuration("the command is empty"))?;
     let command = tokio::process::Command::new(program)
@@ -117,7 +130,7 @@ async fn from_command(words: &[String]) -> Result<Zeroizing<String>, Failure> {
         .kill_on_drop(true)
         .spawn();
     let failed = |why: String| {
-        Failure::configuration(format!("the command `{program}` that fetches the client secret {why}"))
+        Failure::configuration(format!("the command `{program}` that fetches the {what} {why}"))
             .mend("run it by hand to see what is wrong")
     };
     let not_run = |error: std::io::Error| failed(format!("could not be run: {error}"));

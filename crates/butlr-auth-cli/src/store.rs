@@ -1,19 +1,139 @@
-//! Where a profile's session is kept.
+//! Where a profile's session is kept: the last login decided it, or the configuration does.
+
+mod decision;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod recorded;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod url;
 
 use std::sync::Arc;
 
 use butlr_auth::{FileStore, TokenStore};
 
+pub(crate) use self::decision::Decision;
+use self::recorded::Recorded;
+use crate::config::{Config, StoreName, StoresConfig, UrlConfig};
 use crate::context::Context;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::secret::SecretPlace;
 
-/// Opens the store of a profile.
-pub(crate) fn open(context: &Context, _profile: &Profile) -> Result<Arc<dyn TokenStore>, Failure> {
-    Ok(Arc::new(FileStore::open(context.sessions_folder()?)?))
+/// What is said of the place, and what each place needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreChoice {
+    configured: StoreName,
+    said_by: &'static str,
+    settings: StoresConfig,
+    /// What the login that runs now has decided.
+    decided: Option<StoreName>,
 }
 
-/// Says where, for people, and without what opens it.
-pub(crate) fn shown(context: &Context, _profile: &Profile) -> String {
-    context.sessions_folder().map_or_else(|failure| failure.message, |folder| folder.display().to_string())
+impl StoreChoice {
+    pub(crate) fn new(of_profile: Option<StoreName>, config: &Config, environment: &Environment) -> Self {
+        let (configured, said_by) = match (of_profile, config.store) {
+            (Some(name), _) => (name, "configuration: store of the profile"),
+            (None, Some(name)) => (name, "configuration: store"),
+            (None, None) => (StoreName::Auto, "nobody said anything else"),
+        };
+        Self { configured, said_by, settings: config.stores(environment), decided: None }
+    }
+}
+
+/// Where a session is, and why there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Never [`StoreName::Auto`].
+    pub(crate) name: StoreName,
+    pub(crate) said_by: &'static str,
+}
+
+impl Place {
+    /// What the last login was asked for wins, then what is configured, then what the last login decided by itself.
+    /// Nothing is probed here: a session that is in one place is not looked for in another.
+    pub(crate) fn of(context: &Context, profile: &Profile) -> Result<Self, Failure> {
+        let choice = &profile.store;
+        if let Some(name) = choice.decided {
+            return Ok(Self { name, said_by: "this login" });
+        }
+        let recorded = Recorded::read(context, profile)?;
+        Ok(match (recorded, choice.configured) {
+            (Some(Recorded { store, asked: true, .. }), _) => Self { name: store, said_by: "login --store" },
+            (_, name) if name != StoreName::Auto => Self { name, said_by: choice.said_by },
+            (Some(Recorded { store, .. }), _) => Self { name: store, said_by: "decided at login" },
+            (None, _) => Self { name: StoreName::File, said_by: choice.said_by },
+        })
+    }
+
+    /// Says where, for people, and without what opens it.
+    pub(crate) fn shown(self, context: &Context, profile: &Profile) -> String {
+        let settings = &profile.store.settings;
+        let in_state = |name: &str| {
+            let folder = context.state_folder();
+            folder.map_or_else(|failure| failure.message, |folder| folder.join(name).display().to_string())
+        };
+        match self.name {
+            StoreName::Auto | StoreName::File => in_state(SESSIONS),
+            StoreName::Sqlite => match &settings.sqlite.path {
+                Some(path) => path.display().to_string(),
+                None => in_state(DATABASE),
+            },
+            StoreName::Redis => server("redis", settings.redis.url.as_ref()),
+            StoreName::Postgres => server("postgres", settings.postgres.url.as_ref()),
+        }
+    }
+}
+
+/// The folder of plain files, in that of the state.
+const SESSIONS: &str = "sessions";
+
+/// The database, in the folder of the state.
+const DATABASE: &str = "sessions.sqlite3";
+
+fn server(kind: &str, url: Option<&UrlConfig>) -> String {
+    match url {
+        None => format!("{kind}, without a URL"),
+        Some(UrlConfig::Plain(url)) => format!("{kind} at {}", url.host_str().unwrap_or_else(|| url.path())),
+        Some(UrlConfig::Secret(secret)) => {
+            format!("{kind}, its URL in {}", SecretPlace::from(secret.clone()).shown())
+        }
+    }
+}
+
+/// Opens the store of a profile.
+pub(crate) async fn open(context: &Context, profile: &Profile) -> Result<Arc<dyn TokenStore>, Failure> {
+    let settings = &profile.store.settings;
+    Ok(match Place::of(context, profile)?.name {
+        StoreName::Auto | StoreName::File => {
+            Arc::new(FileStore::open(context.state_folder()?.join(SESSIONS))?)
+        }
+        #[cfg(feature = "sqlite")]
+        StoreName::Sqlite => Arc::new(sqlite::open(context, settings.sqlite.path.as_deref()).await?),
+        #[cfg(feature = "redis")]
+        StoreName::Redis => Arc::new(redis::open(context, &settings.redis).await?),
+        #[cfg(feature = "postgres")]
+        StoreName::Postgres => Arc::new(postgres::open(context, &settings.postgres).await?),
+        #[cfg(not(all(feature = "postgres", feature = "redis", feature = "sqlite")))]
+        name => {
+            let _ = settings;
+            let name = name.as_str();
+            let message = format!("this build of butlr-auth keeps no sessions in {name}");
+            return Err(Failure::configuration(message)
+                .mend(format!("choose another store, or build it with `--features {name}`")));
+        }
+    })
+}
+
+/// Makes what a store needs before the first session is in it.
+async fn prepare(context: &Context, profile: &Profile) -> Result<(), Failure> {
+    match Place::of(context, profile)?.name {
+        #[cfg(feature = "postgres")]
+        StoreName::Postgres => postgres::prepare(context, profile, &profile.store.settings.postgres).await,
+        _ => Ok(()),
+    }
 }

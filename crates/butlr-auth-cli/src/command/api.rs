@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let request = |api: &Api| request(api, &arguments);
-    let api = Api::new(context, &context.profile()?)?;
+    let api = Api::new(context, &context.profile()?).await?;
     let request = request(&api)?;
     let answer = api.send(&request).await?;
     print(context, &arguments, &answer)?;

@@ -70,7 +70,7 @@ pub(crate) enum ClientCommand {
 
 pub(crate) async fn run(context: &Context, command: ClientCommand) -> Result<Exit, Failure> {
     let profile = context.profile()?;
-    let api = Api::new(context, &profile)?;
+    let api = Api::new(context, &profile).await?;
     match command {
         ClientCommand::Create { name, description, save_profile } => {
             let place =

@@ -110,7 +110,7 @@ fn secret(context: &Context, profile: &Profile) -> Option<Check> {
 }
 
 async fn session(context: &Context, profile: &Profile) -> Check {
-    let status = match context.open(profile) {
+    let status = match context.open(profile).await {
         Ok(session) => session.status().await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };

@@ -84,7 +84,8 @@ fn is_ours(profile: &Profile, url: &str) -> bool {
 /// A token that a protocol of lines can carry.
 async fn token(context: &Context, profile: &Profile) -> Result<Token, Failure> {
     let token = context
-        .open(profile)?
+        .open(profile)
+        .await?
         .token()
         .await
         .map_err(|error| Failure::from(error).mend_by_login(&profile.login_command()))?;

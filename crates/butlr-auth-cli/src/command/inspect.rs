@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             context.output.warning("what is piped in is not read: `butlr-auth inspect -` reads it");
         }
         let profile = context.profile()?;
-        let status = context.open(&profile)?.status().await?;
+        let status = context.open(&profile).await?.status().await?;
         let token = status.token.ok_or_else(|| {
             Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored token", profile.name))
                 .mend_by_login(&profile.login_command())

@@ -10,13 +10,14 @@ use butlr_auth::{ErrorKind, Scope, Token};
 use clap::Args;
 use serde_json::json;
 
-use crate::config::GrantName;
+use crate::config::{GrantName, StoreName};
 use crate::context::Context;
 use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::{Choice, Profile, Source};
 use crate::shell;
+use crate::store::Decision;
 use crate::time::rfc3339;
 
 const EXAMPLES: &str = "\
@@ -67,6 +68,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SCOPE")]
     scope: Option<Scope>,
 
+    /// Keep the session here, from now on, instead of where the configuration says
+    #[arg(long, value_name = "PLACE")]
+    store: Option<StoreName>,
+
     /// Read the password or client secret from stdin, one line
     #[arg(long)]
     secret_stdin: bool,
@@ -93,8 +98,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             profile.origin().unwrap_or_default()
         ));
     }
-    // Before anybody is asked for anything: can the session be kept at all? A damaged record is set aside by this.
-    match context.open(&profile)?.status().await {
+    // Before anybody is asked for anything: where is the session kept, and can it be kept at all? A damaged record is set aside by this.
+    let decision = Decision::take(context, &mut profile, arguments.store).await?;
+    match context.open(&profile).await?.status().await {
         Err(error) if error.kind() != ErrorKind::CorruptRecord => return Err(error.into()),
         _ => {}
     }
@@ -117,6 +123,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
         }
     };
+    decision.remember(context, &profile).await?;
     report(context, &profile, &token)?;
     Ok(Exit::Done)
 }

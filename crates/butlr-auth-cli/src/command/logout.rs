@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 }
 
 async fn end(context: &Context, profile: &Profile, local: bool) -> Result<Value, Failure> {
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     let ended = if local { session.forget().await? } else { session.logout().await? };
     let name = &profile.name;
     if ended.was_logged_in {

@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let profile = context.profile()?;
     let mut secrets = vec![CLIENT_SECRET.to_owned(), PASSWORD.to_owned()];
     secrets.extend(context.config()?.secret_variables());
-    let token = outliving(context, &context.open(&profile)?, arguments.min_ttl.unwrap_or_default())
+    let token = outliving(context, &context.open(&profile).await?, arguments.min_ttl.unwrap_or_default())
         .await
         .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
     let Some((program, words)) = arguments.command.split_first() else {

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::{Choice, Profile};
+use crate::store::Place;
 use crate::time::{rfc3339, shown};
 
 const EXAMPLES: &str = "\
@@ -78,6 +79,7 @@ fn all(context: &Context) -> Result<Vec<Profile>, Failure> {
 
 struct Report<'a> {
     profile: &'a Profile,
+    store: Place,
     needs_login: Option<&'static str>,
     renewable: bool,
     subject: Option<String>,
@@ -86,7 +88,7 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     async fn of(context: &Context, profile: &'a Profile) -> Result<Self, Failure> {
-        let status = context.open(profile)?.status().await?;
+        let status = context.open(profile).await?.status().await?;
         let needs_login = match status.state {
             SessionState::NeedsLogin(reason) => Some(why(reason)),
             _ if profile.is_the_clients_own() && profile.secret.is_nowhere() && status.token.is_none() => {
@@ -96,6 +98,7 @@ impl<'a> Report<'a> {
         };
         Ok(Self {
             profile,
+            store: Place::of(context, profile)?,
             needs_login,
             renewable: status.renewable && !(profile.is_the_clients_own() && profile.secret.is_nowhere()),
             subject: status.subject,
@@ -126,7 +129,9 @@ impl<'a> Report<'a> {
             "expires_in": self.token.as_ref().filter(|_| ends.is_some()).map(|token| token.remaining(now).as_secs()),
             "renewable": self.renewable,
             "configuration": context.config().ok().map(|config| config.path),
-            "sessions": context.sessions_folder().ok(),
+            "store": self.store.name.as_str(),
+            "kept_in": self.store.shown(context, profile),
+            "kept_there_by": self.store.said_by,
         })
     }
 
@@ -169,9 +174,8 @@ impl<'a> Report<'a> {
             }
         }
         rows.push(("renews itself", if self.renewable { "yes" } else { "no" }.to_owned()));
-        if let Ok(folder) = context.sessions_folder() {
-            rows.push(("kept in", folder.display().to_string()));
-        }
+        let kept = self.store.shown(context, profile);
+        rows.push(("kept in", format!("{kept}  ({})", self.store.said_by)));
         let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<14} {value}")).collect();
         lines.join("\n")
     }

@@ -92,7 +92,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if arguments.watch {
         return watch::run(context, &profile, arguments).await.map_err(mend);
     }
-    let session = context.open(&profile)?;
+    let session = context.open(&profile).await?;
     let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
     let text = arguments.text(context, &profile, &token);
     match &arguments.output {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-use super::SecretConfig;
+use super::{SecretConfig, StoreName};
 use crate::time::parse_duration;
 
 /// One identity at one server.
@@ -19,6 +19,7 @@ pub(crate) struct ProfileConfig {
     pub(crate) base_url: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) grant: Option<GrantName>,
+    pub(crate) store: Option<StoreName>,
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<SecretConfig>,
     #[serde(default, deserialize_with = "parsed")]

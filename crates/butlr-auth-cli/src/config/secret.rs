@@ -1,6 +1,6 @@
 //! Where a secret is, as the file names it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -12,6 +12,15 @@ pub(crate) enum SecretConfig {
     File(PathBuf),
     Command(Vec<String>),
     Keyring,
+}
+
+impl SecretConfig {
+    pub(super) fn resolved(self, resolve: impl Fn(&Path) -> PathBuf) -> Self {
+        match self {
+            Self::File(path) => Self::File(resolve(&path)),
+            other => other,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for SecretConfig {

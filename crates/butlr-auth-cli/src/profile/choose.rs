@@ -10,6 +10,7 @@ use crate::config::{Config, GrantName};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
+use crate::store::StoreChoice;
 
 /// The profile that is there without any configuration.
 const BUILT_IN: &str = "butlr";
@@ -45,10 +46,10 @@ pub(crate) fn choose(
     let mut candidates = candidates.into_iter();
     let (source, name) = candidates.next().unwrap_or((Source::BuiltIn, Some(BUILT_IN)));
     let mut profile = match name {
-        None => of_environment(global, environment)?,
+        None => of_environment(global, config, environment)?,
         Some(name) => match config.profiles.get(name) {
             Some(described) => of_config(name, described, global, config, environment)?,
-            None if name == BUILT_IN => built_in(global, environment)?,
+            None if name == BUILT_IN => built_in(global, config, environment)?,
             None => return Err(unknown(name, config)),
         },
     };
@@ -88,7 +89,7 @@ fn unknown(name: &str, config: &Config) -> Failure {
 }
 
 /// The client of the environment, at Butlr.
-fn of_environment(global: &Global, environment: &Environment) -> Result<Profile, Failure> {
+fn of_environment(global: &Global, config: &Config, environment: &Environment) -> Result<Profile, Failure> {
     let id = environment.text(environment::CLIENT_ID)?.unwrap_or_default();
     let secret = if environment.is_set(environment::CLIENT_SECRET) {
         SecretPlace::Variable(environment::CLIENT_SECRET.to_owned())
@@ -98,7 +99,7 @@ fn of_environment(global: &Global, environment: &Environment) -> Result<Profile,
         return Err(Failure::configuration("BUTLR_CLIENT_ID is set without its secret")
             .mend("set BUTLR_CLIENT_SECRET or BUTLR_CLIENT_SECRET_FILE, or name a profile with -p"));
     };
-    let mut profile = at_butlr(ENVIRONMENT, global, environment)?;
+    let mut profile = at_butlr(ENVIRONMENT, global, config, environment)?;
     profile.grant = GrantName::ClientCredentials;
     profile.client_id = ClientId::new(id);
     profile.secret = secret;
@@ -106,15 +107,20 @@ fn of_environment(global: &Global, environment: &Environment) -> Result<Profile,
 }
 
 /// Butlr without any configuration: a person logs in.
-fn built_in(global: &Global, environment: &Environment) -> Result<Profile, Failure> {
-    let mut profile = at_butlr(BUILT_IN, global, environment)?;
+fn built_in(global: &Global, config: &Config, environment: &Environment) -> Result<Profile, Failure> {
+    let mut profile = at_butlr(BUILT_IN, global, config, environment)?;
     profile.username = environment.text(environment::USERNAME)?;
     Ok(profile)
 }
 
 /// Butlr's API, wherever flag or environment say that it is. A session is bound to its host, so that each host but
 /// Butlr's own has sessions of its own.
-fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Profile, Failure> {
+fn at_butlr(
+    name: &str,
+    global: &Global,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Profile, Failure> {
     let (url, said_by) = match (&global.base_url, environment.text(environment::BASE_URL)?) {
         (Some(url), _) => (url.clone(), "--base-url"),
         (None, Some(url)) => (url, "environment: BUTLR_BASE_URL"),
@@ -140,6 +146,7 @@ fn at_butlr(name: &str, global: &Global, environment: &Environment) -> Result<Pr
         redirect_uri: REDIRECT_URI.to_owned(),
         base_url: Some((base_url, said_by)),
         ignores_base_url: false,
+        store: StoreChoice::new(None, config, environment),
         hidden: Vec::new(),
         named_config: global.config.clone(),
     })

@@ -9,10 +9,11 @@ use butlr_auth::{
 
 use super::{ByIssuer, NO_CLIENT, Profile, REDIRECT_URI, Source};
 use crate::cli::Global;
-use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig, SecretConfig};
+use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
+use crate::store::StoreChoice;
 
 pub(super) fn of_config(
     name: &str,
@@ -43,10 +44,7 @@ pub(super) fn of_config(
     };
     let secret = match &described.client_secret {
         None => SecretPlace::Nowhere,
-        Some(SecretConfig::Env(name)) => SecretPlace::Variable(name.clone()),
-        Some(SecretConfig::File(path)) => SecretPlace::File(config.resolve(path, environment)),
-        Some(SecretConfig::Command(words)) => SecretPlace::Command(words.clone()),
-        Some(SecretConfig::Keyring) => SecretPlace::Keyring,
+        Some(secret) => config.secret(secret, environment).into(),
     };
     let username = match &described.username {
         Some(username) => Some(username.clone()),
@@ -66,6 +64,7 @@ pub(super) fn of_config(
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
         base_url,
         ignores_base_url: true,
+        store: StoreChoice::new(described.store, config, environment),
         hidden: Vec::new(),
         named_config: global.config.clone(),
     };

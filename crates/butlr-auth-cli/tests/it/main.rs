@@ -15,5 +15,6 @@ mod plumbing;
 mod profile;
 mod run;
 mod secrets;
+mod store;
 mod token;
 mod world;

@@ -6,18 +6,24 @@ use butlr_auth::core::EndpointIdentity;
 use butlr_auth::{Error, ErrorKind};
 
 use super::check::Check;
+use crate::config::StoreName;
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::Profile;
-use crate::store;
+use crate::store::{self, Place};
 
 /// What the probe is filed under. It holds no session, and stays: a store deletes nothing.
 const PROBE: &str = "butlr-auth doctor";
 
 pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
-    let shown = store::shown(context, profile);
+    let place = match Place::of(context, profile) {
+        Ok(place) => place,
+        Err(failure) => return Check::failed("storage", &failure),
+    };
+    let shown = format!("{} ({})", place.shown(context, profile), place.name.as_str());
     let probed = async {
-        let store = store::open(context, profile)?;
+        let store = store::open(context, profile).await?;
         probe(&*store, profile).await?;
         Ok::<_, Failure>(store.promises())
     };
@@ -42,6 +48,13 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
         }
         Err(failure) => {
             let failure = Failure { message: format!("{shown}: {}", failure.message), ..failure };
+            let failure = match place.name {
+                // What is missing there, a login makes.
+                StoreName::Postgres if failure.exit == Exit::Configuration => {
+                    failure.mend(format!("run `{}`", profile.login_command()))
+                }
+                _ => failure,
+            };
             Check::failed("storage", &failure)
         }
     }

@@ -48,7 +48,7 @@ async fn get(context: &Context, profile: &Profile, username: &str) -> Result<(),
 
 /// The server refused a password: if it is the current token, the next one is another.
 async fn reject(context: &Context, profile: &Profile, description: &Description) -> Result<(), Failure> {
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     let current = session.status().await?.token;
     if let (Some(token), Some(refused)) = (current, &description.password)
         && token.access_token().expose() == refused.as_str()

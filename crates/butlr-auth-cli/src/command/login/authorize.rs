@@ -31,7 +31,7 @@ pub(super) async fn login(
     } else {
         AuthorizationRequest::code(provider, client_id, &profile.redirect_uri, scope)?
     };
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     let url = http.authorization_url(&request).await?;
     let redirect = pasted(context, &url).await?;
     came_back(&redirect, &profile.redirect_uri, &url)?;

@@ -18,7 +18,7 @@ pub(super) async fn login(context: &Context, profile: &Profile, scope: Scope) ->
     let endpoint = context.endpoint(profile);
     let http = spinner::during(output, "asking the server", endpoint.http()).await?;
     let device = spinner::during(output, "asking for a code", http.authorize_device(scope)).await?;
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     show(context, &device);
     let grant = device.grant();
     let polled = http.poll_device(&device, || session.login(&grant));

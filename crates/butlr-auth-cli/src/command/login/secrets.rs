@@ -69,7 +69,7 @@ pub(super) async fn client_credentials(
 }
 
 async fn exchange(context: &Context, profile: &Profile, grant: &Grant) -> Result<Token, Failure> {
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     Ok(spinner::during(&context.output, "logging in", session.login(grant)).await?)
 }
 
@@ -98,6 +98,6 @@ pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token
         return Err(Failure::configuration(message).mend("name a profile of a person"));
     }
     let token = AccessToken::new(secret::from_stdin().await?.trim())?;
-    let session: Session = context.open(profile)?;
+    let session: Session = context.open(profile).await?;
     Ok(session.login_with(TokenResponse::new(token)).await?)
 }

@@ -23,7 +23,7 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
-    let session = context.open(profile)?;
+    let session = context.open(profile).await?;
     let mut kept =
         Kept { context, profile, arguments, session: &session, written: None, min_ttl: arguments.min_ttl() };
     tokio::select! {

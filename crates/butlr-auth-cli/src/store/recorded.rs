@@ -1,0 +1,88 @@
+//! Where the last login has put a session, if that is not what the configuration says: one small file per session.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+
+use butlr_auth::ErrorKind;
+use serde::{Deserialize, Serialize};
+
+use crate::config::StoreName;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::file::{self, File};
+use crate::profile::Profile;
+
+/// A few words.
+const LIMIT: usize = 4096;
+
+/// What is remembered.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(super) struct Recorded {
+    schema: u32,
+    pub(super) store: StoreName,
+    /// Whether the login was asked for this place, and did not choose it by itself.
+    pub(super) asked: bool,
+}
+
+impl Recorded {
+    pub(super) fn new(store: StoreName, asked: bool) -> Self {
+        Self { schema: 1, store, asked }
+    }
+
+    /// Reads what is remembered of a profile's session. What cannot be read is an error: another place may hold an
+    /// older session, or be one that the person did not want.
+    pub(super) fn read(context: &Context, profile: &Profile) -> Result<Option<Self>, Failure> {
+        let path = path(context, profile)?;
+        let storage = |why: String| {
+            Failure::new(ErrorKind::Storage, format!("{}: {why}", path.display()))
+                .mend(format!("run `{}`", profile.login_command()))
+        };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(storage(error.to_string())),
+        };
+        if !file.is_ours() || file.mode() & 0o022 != 0 {
+            let message = format!("others may write {}, which says where a session is", path.display());
+            return Err(Failure::configuration(message)
+                .mend(format!("run `chmod 600 {}`", crate::shell::word(&path.display().to_string()))));
+        }
+        let text = file.read(LIMIT).map_err(|error| storage(error.to_string()))?;
+        let recorded: Self = serde_json::from_str(&text).map_err(|_| storage("it is damaged".to_owned()))?;
+        if recorded.schema != 1 || recorded.store == StoreName::Auto {
+            return Err(storage("another version wrote it".to_owned()));
+        }
+        Ok(Some(recorded))
+    }
+
+    /// Remembers.
+    pub(super) fn write(self, context: &Context, profile: &Profile) -> Result<(), Failure> {
+        let path = path(context, profile)?;
+        let text = serde_json::to_vec(&self).map_err(|error| Failure::unexpected(error.to_string()))?;
+        let folder = path.parent().unwrap_or(&path);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(folder)
+            .and_then(|()| file::replace(&path, &text, 0o600))
+            .map_err(|error| {
+                Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()))
+            })
+    }
+
+    /// Forgets, if there is anything to forget.
+    pub(super) fn remove(context: &Context, profile: &Profile) -> Result<(), Failure> {
+        let path = path(context, profile)?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::new(ErrorKind::Storage, format!("could not remove {}: {error}", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn path(context: &Context, profile: &Profile) -> Result<PathBuf, Failure> {
+    let name = format!("{}.json", profile.session_key().digest());
+    Ok(context.state_folder()?.join("stores").join(name))
+}

@@ -1,0 +1,185 @@
+//! The places for sessions, each the real one: what is recorded at login, who decides, and what a broken one says.
+
+use butlr_auth_testkit::servers::{self, PostgresServer, RedisServer};
+use serde_json::Value;
+
+use crate::world::World;
+
+/// A world whose sessions are where `store` says, with `settings` below it.
+async fn world(store: &str, settings: &str) -> World {
+    let world = World::new().await;
+    let (base, id) = (world.server.base_url(), &world.server.client().id);
+    let profile = format!("preset = \"butlr\"\nbase_url = \"{base}\"\n");
+    world.configure(&format!(
+        "{store}\n{settings}\n[profile.me]\n{profile}username = \"ada@example.com\"\n[profile.robot]\n{profile}client_id = \"{id}\"\nclient_secret = {{ file = \"secret\" }}\n"
+    ));
+    world
+}
+
+/// One member of `status`.
+fn status(world: &World, member: &str, variables: &[(&str, &str)]) -> String {
+    let status = world.run_with(&["-p", "me", "status", "--json"], variables, "").succeeded().json();
+    status.get(member).and_then(Value::as_str).unwrap().to_owned()
+}
+
+/// Every command on a session in one place, and no file with the token in the other.
+fn a_life_in(world: &World, name: &str, variables: &[(&str, &str)], secret: &str) {
+    let password = world.password();
+    world.run_with(&["login", "me", "--secret-stdin"], variables, password).succeeded();
+    let token = world.run_with(&["-p", "me", "token"], variables, "").succeeded().stdout;
+    let seen = ["-p", "me", "run", "--", "/bin/sh", "-c", "echo $BUTLR_ACCESS_TOKEN; env"];
+    let seen = world.run_with(&seen, variables, "").succeeded().stdout;
+    assert!(seen.starts_with(&token) && (secret.is_empty() || !seen.contains(secret)), "{seen}");
+    world.run_with(&["-p", "robot", "token"], variables, "").succeeded();
+    assert_eq!(status(world, "store", variables), name);
+    let report = world.run_with(&["-p", "robot", "doctor"], variables, "").succeeded().stdout;
+    assert!(report.contains(&format!("({name}): written and read")), "{report}");
+    for said in [status(world, "kept_in", variables), report] {
+        assert!(secret.is_empty() || !said.contains(secret), "{said}");
+    }
+    assert!(
+        !world.home.path().join(".local/state/butlr-auth/sessions").exists(),
+        "{name} fell back to files"
+    );
+    world.run_with(&["logout", "me"], variables, "").succeeded();
+    world.run_with(&["-p", "me", "token"], variables, "").failed(4, "it was logged out");
+}
+
+#[tokio::test]
+async fn sqlite_is_one_database_where_it_is_asked_to_be() {
+    let world = world("store = \"sqlite\"", "[stores.sqlite]\npath = \"kept/here.sqlite3\"").await;
+    a_life_in(&world, "sqlite", &[], "");
+    let path = world.home.path().join("kept/here.sqlite3");
+    assert!(path.exists());
+    assert_eq!(status(&world, "kept_in", &[]), path.display().to_string());
+}
+
+#[tokio::test]
+async fn redis_keeps_sessions_and_its_password_is_shown_nowhere() {
+    let started = RedisServer::builder().password("canary-of-redis").start();
+    let Some(redis) = servers::or_skip(started) else { return };
+    let settings = "[stores.redis]\nurl = { env = \"THE_URL\" }\nkey_prefix = \"test:\"\nsynced = true";
+    let world = world("store = \"redis\"", settings).await;
+    let url = redis.url();
+    a_life_in(&world, "redis", &[("THE_URL", &url)], "canary-of-redis");
+    world.run(&["-p", "robot", "token"]).failed(3, "the URL of redis is configured to be in THE_URL");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_down_is_exit_7_and_no_file_takes_its_place() {
+    let Some(mut redis) = servers::or_skip(RedisServer::start()) else { return };
+    let world = world("store = \"redis\"", &format!("[stores.redis]\nurl = \"{}\"", redis.url())).await;
+    world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).succeeded();
+    let requests = world.server.journal().token_requests();
+    redis.kill().unwrap();
+    world.run(&["-p", "me", "token"]).failed(7, "redis");
+    world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).failed(7, "redis");
+    assert_eq!(world.server.journal().token_requests(), requests, "a password was spent for nothing");
+    let ended = world.run(&["-p", "me", "doctor", "--offline"]);
+    assert_eq!(ended.code, 7, "{}", ended.stdout);
+    assert!(ended.stdout.contains("FAIL  storage        redis at 127.0.0.1 (redis): "), "{}", ended.stdout);
+    assert!(!world.home.path().join(".local/state/butlr-auth/sessions").exists());
+    redis.restart().unwrap();
+    world.run(&["-p", "me", "token"]).succeeded();
+}
+
+#[tokio::test]
+async fn postgres_keeps_sessions_in_a_table_that_a_login_makes() {
+    let Some(postgres) = servers::or_skip(PostgresServer::start()) else { return };
+    let world =
+        world("store = \"postgres\"", "[stores.postgres]\nurl = { file = \"url\" }\ntable = \"kept\"").await;
+    world.file("url", &postgres.url(), 0o600);
+    let ended = world.run(&["-p", "robot", "doctor", "--offline"]);
+    assert_eq!(ended.code, 3, "{}", ended.stdout);
+    assert!(ended.stdout.contains("mend: run `butlr-auth login robot`"), "{}", ended.stdout);
+    a_life_in(&world, "postgres", &[], postgres.password());
+    world.file("url", &postgres.url(), 0o644);
+    world.run(&["-p", "me", "token"]).failed(3, "chmod 600");
+}
+
+#[tokio::test]
+async fn what_login_is_asked_for_is_recorded_and_the_next_login_decides_anew() {
+    let world = world("", "").await;
+    let login = |more: &[&str]| {
+        let arguments: Vec<&str> = ["login", "me", "--secret-stdin"].iter().chain(more).copied().collect();
+        world.run_with(&arguments, &[], world.password()).succeeded();
+    };
+    login(&[]);
+    assert_eq!(status(&world, "kept_there_by", &[]), "decided at login");
+    let first = world.run(&["-p", "me", "token"]).succeeded().stdout;
+    login(&["--store", "sqlite"]);
+    assert_eq!(status(&world, "store", &[]), "sqlite");
+    assert_eq!(status(&world, "kept_there_by", &[]), "login --store");
+    assert_ne!(world.run(&["-p", "me", "token"]).succeeded().stdout, first);
+    // A session that stayed behind would be renewed by whoever still has it open.
+    login(&["--store", "file"]);
+    login(&["--store", "sqlite"]);
+    let token = world.run(&["-p", "me", "token"]).succeeded().stdout;
+    std::fs::remove_dir_all(world.home.path().join(".local/state/butlr-auth/stores")).unwrap();
+    world.run(&["-p", "me", "token"]).failed(4, "it was logged out");
+    login(&["--store", "sqlite"]);
+    assert_ne!(world.run(&["-p", "me", "token"]).succeeded().stdout, token);
+    login(&["--store", "auto"]);
+    assert_eq!(status(&world, "store", &[]), "file");
+}
+
+#[tokio::test]
+async fn a_profile_says_where_before_the_whole_configuration_and_a_flag_before_both() {
+    let world = World::new().await;
+    let base = world.server.base_url();
+    world.configure(&format!(
+        "store = \"redis\"\n[profile.me]\npreset = \"butlr\"\nbase_url = \"{base}\"\nusername = \"ada@example.com\"\nstore = \"sqlite\"\n"
+    ));
+    assert_eq!(status(&world, "kept_there_by", &[]), "configuration: store of the profile");
+    world.run_with(&["login", "me", "--secret-stdin", "--store", "file"], &[], world.password()).succeeded();
+    assert_eq!(status(&world, "store", &[]), "file");
+    world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).succeeded();
+    assert_eq!(status(&world, "store", &[]), "sqlite");
+    // The client of the environment has no profile, and goes where everything goes.
+    world.run_with(&["token"], &world.client(), "").failed(3, "set `url` in `[stores.redis]`");
+}
+
+#[tokio::test]
+async fn what_cannot_be_believed_of_a_sessions_place_is_an_error_and_no_other_place() {
+    let world = world("", "").await;
+    world
+        .run_with(&["login", "me", "--secret-stdin", "--store", "sqlite"], &[], world.password())
+        .succeeded();
+    let folder = world.home.path().join(".local/state/butlr-auth/stores");
+    let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let good = std::fs::read_to_string(&path).unwrap();
+    for bad in [
+        "",
+        "{}",
+        "{\"schema\":2,\"store\":\"file\",\"asked\":true}",
+        "{\"schema\":1,\"store\":\"auto\",\"asked\":true}",
+    ] {
+        std::fs::write(&path, bad).unwrap();
+        world.run(&["-p", "me", "token"]).failed(7, "mend: run `butlr-auth login me`");
+        assert_eq!(world.run(&["-p", "me", "doctor", "--offline"]).code, 7);
+    }
+    world
+        .run_with(&["login", "me", "--secret-stdin", "--store", "sqlite"], &[], world.password())
+        .succeeded();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), good);
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    world.run(&["-p", "me", "token"]).failed(3, "chmod 600");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    world.run(&["-p", "me", "token"]).succeeded();
+}
+
+#[tokio::test]
+async fn a_password_in_the_address_of_a_store_is_refused_and_not_repeated() {
+    for (kind, url) in [
+        ("redis", "redis://:canary@127.0.0.1"),
+        ("redis", "unix:///run/redis?pass=canary"),
+        ("postgres", "postgres://app:canary@127.0.0.1/app"),
+        ("postgres", "postgres://127.0.0.1/app?password=canary"),
+        ("postgres", "host=127.0.0.1 password=canary"),
+    ] {
+        let world = world("", &format!("[stores.{kind}]\nurl = \"{url}\"")).await;
+        let ended = world.run(&["-p", "me", "-vv", "token"]).failed(3, "config.toml line");
+        assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    }
+}
