@@ -14,7 +14,7 @@ use self::summary::{Outcome, Summary};
 #[cfg(unix)]
 use crate::soak;
 use crate::workspace::Workspace;
-use crate::{deps, docs, msrv, tidy};
+use crate::{deps, docs, hostile, msrv, tidy};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -40,6 +40,8 @@ pub(crate) enum Step {
     Clippy,
     /// All unit, integration and documentation tests
     Test,
+    /// Every hostile answer to every kind of request
+    Hostile,
     /// The refresh protocol's model, explored to its bounds in an optimised build
     Model,
     /// The refresh protocol under real processes, in small
@@ -114,6 +116,7 @@ impl Step {
             Self::Fmt => fmt(workspace),
             Self::Clippy => clippy(workspace),
             Self::Test => test(workspace, options),
+            Self::Hostile => hostile::run(&hostile::Options::default()),
             Self::Model => model(workspace),
             #[cfg(unix)]
             Self::Soak => soak::small(workspace),

@@ -10,6 +10,7 @@ mod ci;
 mod defects;
 mod deps;
 mod docs;
+mod hostile;
 mod msrv;
 mod release;
 mod security;
@@ -47,6 +48,8 @@ enum Command {
     SoakWorker,
     /// Breaks a copy of the tree, one promise at a time: the test that shows each must fail
     Defects(defects::Options),
+    /// Plays hostile answers to every kind of request and prints what is made of them
+    Hostile(hostile::Options),
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -80,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         #[cfg(unix)]
         Command::SoakWorker => soak::run_worker(),
         Command::Defects(options) => defects::run(&workspace, options),
+        Command::Hostile(options) => hostile::run(options),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Security(options) => security::run(&workspace, options),

@@ -55,8 +55,8 @@
 //!
 //! # Features
 //!
-//! `servers` (Unix, off by default): `servers` starts the real Redis, PostgreSQL and PgBouncer of this machine for
-//! the tests of stores.
+//! Both are off by default. `servers` (Unix): the module of that name starts the real Redis, PostgreSQL and PgBouncer of
+//! this machine for the tests of stores. `hostile`: the module of that name has answers that no client wants to meet.
 //!
 //! # What it is not
 //!
@@ -80,6 +80,8 @@ mod control;
 mod endpoint;
 mod fault;
 mod grants;
+#[cfg(feature = "hostile")]
+pub mod hostile;
 mod journal;
 mod keys;
 mod oauth;

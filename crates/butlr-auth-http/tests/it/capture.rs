@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,7 +55,6 @@ pub(crate) struct Capture {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
-    written: Arc<AtomicUsize>,
     closed: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
@@ -72,11 +70,10 @@ impl Capture {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
-        let written = Arc::new(AtomicUsize::new(0));
         let (closing, closed) = watch::channel(0);
-        let stage = Stage { play, seen: Arc::clone(&seen), written: Arc::clone(&written) };
+        let stage = Stage { play, seen: Arc::clone(&seen) };
         let task = tokio::spawn(accept(listener, stage, Arc::clone(&connections), closing));
-        Self { address, seen, connections, written, closed, task }
+        Self { address, seen, connections, closed, task }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -95,11 +92,6 @@ impl Capture {
 
     pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
-    }
-
-    /// How many bytes of an endless answer the client's side has taken.
-    pub(crate) fn written(&self) -> usize {
-        self.written.load(Ordering::Relaxed)
     }
 
     #[track_caller]
@@ -127,7 +119,6 @@ pub(crate) fn response(status: &str, content_type: &str, body: &str) -> Vec<u8> 
 struct Stage {
     play: Play,
     seen: Arc<Mutex<Vec<Request>>>,
-    written: Arc<AtomicUsize>,
 }
 
 async fn accept(
@@ -148,7 +139,7 @@ async fn accept(
 }
 
 async fn serve(mut stream: TcpStream, stage: Stage) -> io::Result<()> {
-    let Stage { mut play, seen, written } = stage;
+    let Stage { mut play, seen } = stage;
     if matches!(play, Play::Slam) {
         return stream.set_zero_linger();
     }
@@ -173,7 +164,6 @@ async fn serve(mut stream: TcpStream, stage: Stage) -> io::Result<()> {
                 stream.write_all(&head).await?;
                 loop {
                     stream.write_all(&piece).await?;
-                    written.fetch_add(piece.len(), Ordering::Relaxed);
                 }
             }
             Play::Drip(bytes) => {

@@ -26,7 +26,7 @@ fn endpoint(url: &str) -> HttpTokenEndpointBuilder {
 async fn exchange(capture: &Capture, deadline: Duration) -> Result<TokenResponse, Error> {
     let endpoint = endpoint(&capture.url("/token")).timeout(deadline).build().unwrap();
     let result = endpoint.exchange(&refresh()).await;
-    verdict(&result, capture);
+    verdict(&result, &capture.address.to_string());
     result
 }
 
