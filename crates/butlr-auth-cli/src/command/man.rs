@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use butlr_auth::ErrorKind;
 use clap::{Args, CommandFactory as _};
 
 use crate::cli::Cli;
@@ -26,7 +27,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let folder = &arguments.folder;
     std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder)).map_err(
-        |error| Failure::unexpected(format!("could not write into {}: {error}", folder.display())),
+        |error| {
+            let message = format!("could not write into {}: {error}", folder.display());
+            Failure::new(ErrorKind::Storage, message)
+        },
     )?;
     context.output.note(&format!("wrote the manual pages into {}", folder.display()));
     Ok(Exit::Done)

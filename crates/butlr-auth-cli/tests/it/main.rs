@@ -1,5 +1,5 @@
 //! The real binary against the embedded server: exit codes, streams, secrets, precedence.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod api;
 mod browser;
@@ -8,6 +8,7 @@ mod demo;
 mod device;
 mod discovery;
 mod doctor;
+mod failures;
 mod help;
 mod helper;
 mod login;
@@ -16,5 +17,6 @@ mod profile;
 mod run;
 mod secrets;
 mod store;
+mod terminal;
 mod token;
 mod world;

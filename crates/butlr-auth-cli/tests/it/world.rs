@@ -81,10 +81,21 @@ impl World {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_butlr-auth"));
+        self.configured(Command::new(env!("CARGO_BIN_EXE_butlr-auth")), arguments)
+    }
+
+    /// The same in a session of its own, whose terminal is at stdin if `terminal` says so: without, it has none.
+    pub(crate) fn command_in_session(&self, terminal: bool, arguments: &[&str]) -> Command {
+        let mut session = Command::new("setsid");
+        session.args(terminal.then_some("--ctty")).arg("--").arg(env!("CARGO_BIN_EXE_butlr-auth"));
+        self.configured(session, arguments)
+    }
+
+    fn configured(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .env_clear()
+            .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.home.path())
             .env("BUTLR_AUTH_CONFIG", self.home.path().join("config.toml"))
             .stdin(Stdio::piped())
