@@ -7,15 +7,22 @@
 
 mod figure;
 mod first_token;
+mod fleet;
 mod herd;
+mod identities;
 mod issuer;
 mod loopback;
 mod measure;
 mod minimal_program;
 mod page;
+mod peers;
 mod ready_header;
 mod saved;
 mod steady;
+mod store_cycle;
+mod waiting;
+
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -30,12 +37,18 @@ pub(crate) struct Options {
     /// The workloads to run; all of them if none is named
     #[arg(value_enum)]
     workloads: Vec<Workload>,
+    /// Runs W1 to W3 against other crates as well, which are built in the workspace xtask/peers
+    #[arg(long)]
+    peers: bool,
     /// Writes the last run of every workload into docs/performance.md, and runs only those that are named
     #[arg(long)]
     write: bool,
     /// Measured in this process: what the release build that `bench` makes is called with
     #[arg(long, hide = true)]
     here: bool,
+    /// One process of the fleet of W9 that does nothing, on the session of this folder
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    idle: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,9 +65,18 @@ enum Workload {
     /// Two hundred tasks that ask all the time, on tokens of two seconds
     #[value(name = "W4")]
     Steady,
+    /// A hundred thousand identities in one process
+    #[value(name = "W5")]
+    Identities,
     /// The first token of a process: over HTTP, from a store, and as a command
     #[value(name = "W6")]
     FirstToken,
+    /// What one renewal costs in each store
+    #[value(name = "W7")]
+    StoreCycle,
+    /// Many processes on one session, and a fleet that does nothing
+    #[value(name = "W9")]
+    Fleet,
     /// What a minimal program is made of: crates, a cold build, the size of the binary
     #[value(name = "W10")]
     MinimalProgram,
@@ -63,17 +85,24 @@ enum Workload {
 impl Options {
     /// Naming nothing means everything, unless something else was asked for.
     fn workloads(&self) -> &[Workload] {
-        if self.workloads.is_empty() && !self.write { Workload::value_variants() } else { &self.workloads }
+        let only_else = self.peers || self.write;
+        if self.workloads.is_empty() && !only_else { Workload::value_variants() } else { &self.workloads }
     }
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if let Some(folder) = &options.idle {
+        return fleet::stay_idle(folder);
+    }
     let workloads = options.workloads();
     if options.here {
         return measure(workspace, workloads);
     }
     if !workloads.is_empty() {
         in_release_build(workspace, workloads)?;
+    }
+    if options.peers {
+        peers::run(workspace)?;
     }
     if options.write {
         page::write(workspace, &Run::last(workspace)?)?;
@@ -103,7 +132,10 @@ fn measure(workspace: &Workspace, workloads: &[Workload]) -> Result<()> {
             Workload::TwoThreads => ready_header::two_threads(&mut report)?,
             Workload::Herd => herd::run(&mut report)?,
             Workload::Steady => steady::run(&mut report)?,
+            Workload::Identities => identities::run(&mut report)?,
             Workload::FirstToken => first_token::run(workspace, &mut report)?,
+            Workload::StoreCycle => store_cycle::run(&mut report)?,
+            Workload::Fleet => fleet::run(&mut report)?,
             Workload::MinimalProgram => minimal_program::run(workspace, &mut report)?,
         }
         for moved in last.moved(&report.figures) {

@@ -83,6 +83,7 @@ impl AuthorizationHeader {
     ///
     /// # Errors
     /// As [`TokenSource::token`].
+    #[inline]
     pub async fn get(&self) -> Result<HeaderValue, Error> {
         match self.try_get() {
             Some(value) => Ok(value),
@@ -91,6 +92,7 @@ impl AuthorizationHeader {
     }
 
     /// Returns the header if this thread has a good copy. Never waits.
+    #[inline]
     #[must_use]
     pub fn try_get(&self) -> Option<HeaderValue> {
         let version = self.source.version();
@@ -133,6 +135,7 @@ impl AuthorizationHeader {
     }
 
     /// This handle's place among the copies of this thread.
+    #[inline]
     fn with_place<R: Default>(&self, act: impl FnOnce(&mut Option<Copy>) -> R) -> R {
         let place = usize::try_from(self.id % COPIES as u64).unwrap_or_default();
         // A thread that is ending has no copies any more.

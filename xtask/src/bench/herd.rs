@@ -11,7 +11,8 @@ use butlr_auth_http::HttpTokenEndpoint;
 
 use super::figure::{Report, Target, Unit};
 use super::loopback::Loopback;
-use super::measure::{Samples, now, waits};
+use super::measure::{Samples, now};
+use super::waiting::waits;
 
 const ROUNDS: usize = 12;
 const LATENCY: Duration = Duration::from_millis(50);

@@ -1,9 +1,6 @@
 //! Rounds of several contenders in turns, and what came out of them.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// What was measured of one contender.
@@ -91,16 +88,6 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Awaits `future` and tells whether it made its caller wait. That is no matter of time, but of whether the first
-/// poll is the last.
-pub(crate) async fn waits<F: Future>(future: F) -> (F::Output, bool) {
-    let mut future = pin!(future);
-    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
-        Poll::Ready(output) => (output, false),
-        Poll::Pending => (future.await, true),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -135,12 +122,5 @@ mod tests {
         assert_eq!(samples.permille(980), Duration::from_millis(99));
         assert_eq!(samples.permille(1000), Duration::from_millis(100));
         assert_eq!(Samples::new("").permille(1000), Duration::ZERO);
-    }
-
-    #[test]
-    fn only_a_future_that_is_pending_makes_its_caller_wait() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert_eq!(runtime.block_on(super::waits(async { 1 })), (1, false));
-        assert_eq!(runtime.block_on(super::waits(tokio::task::yield_now())), ((), true));
     }
 }

@@ -1,19 +1,29 @@
-//! docs/performance.md: its table and its plot, from the last run. What is written around them is a person's.
+//! docs/performance.md: its two tables and its plot, from the last run. What is written around them is a person's.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
 use super::figure::{Figure, Unit};
-use super::saved::Run;
+use super::saved::{Peer, Run};
 use crate::workspace::Workspace;
 
 const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/performance.svg";
 
+/// The columns of the peers' table.
+const COLUMNS: [&str; 5] = [
+    "W1, time / ours",
+    "W2, ours / its throughput",
+    "W3 cold: requests, p99",
+    "W3 expiry: requests, p99",
+    "W3 failing: requests, p99",
+];
+
 pub(super) fn write(workspace: &Workspace, run: &Run) -> Result<()> {
     let page = workspace.read(PAGE)?;
     let page = fill(&page, "figures", &figures(&run.figures))?;
+    let page = fill(&page, "peers", &peers(&run.peers))?;
     workspace.write(PAGE, &page)?;
     workspace.write(PLOT, &plot(&run.figures))
 }
@@ -38,6 +48,17 @@ fn figures(figures: &[Figure]) -> String {
             table,
             "| {workload} | {what} | {shown} | {target} | {verdict} | `cargo xtask bench {workload}` |"
         );
+    }
+    table
+}
+
+fn peers(peers: &[Peer]) -> String {
+    let rule = "---|".repeat(COLUMNS.len() + 2);
+    let mut table = format!("| peer | {} | remark |\n|{rule}\n", COLUMNS.join(" | "));
+    for Peer { name, cells, remark } in peers {
+        let cell = |column| cells.get(column).map_or("–", String::as_str);
+        let cells: Vec<&str> = (0..COLUMNS.len()).map(cell).collect();
+        let _ = writeln!(table, "| {name} | {} | {remark} |", cells.join(" | "));
     }
     table
 }

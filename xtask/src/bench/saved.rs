@@ -13,10 +13,23 @@ use crate::workspace::Workspace;
 /// Less than this is noise.
 const NOISE: f64 = 0.15;
 
-/// The last figures of every workload.
+/// The last figures of every workload, and of the peers.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) figures: Vec<Figure>,
+    #[serde(default)]
+    pub(super) peers: Vec<Peer>,
+}
+
+/// What was measured of another crate, or why nothing was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Peer {
+    pub(super) name: String,
+    /// A cell for each of the table's columns; none if it does not fit.
+    pub(super) cells: Vec<String>,
+    /// What has to be known to read the cells, or why there are none.
+    #[serde(default)]
+    pub(super) remark: String,
 }
 
 impl Run {
@@ -83,7 +96,7 @@ mod tests {
     }
 
     fn run(figures: Vec<Figure>) -> Run {
-        Run { figures }
+        Run { figures, peers: Vec::new() }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use tokio::time::MissedTickBehavior;
 use super::figure::{Report, Target, Unit};
 use super::herd::endpoint;
 use super::loopback::Loopback;
-use super::measure::{Samples, now, waits};
+use super::measure::{Samples, now};
+use super::waiting::waits;
 
 const TASKS: usize = 200;
 const EVERY: Duration = Duration::from_millis(10);

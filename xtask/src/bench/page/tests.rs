@@ -1,5 +1,6 @@
 use super::super::figure::{Figure, Target, Unit};
-use super::{figures, fill, plot};
+use super::super::saved::Peer;
+use super::{figures, fill, peers, plot};
 
 fn some() -> Vec<Figure> {
     let figure = |workload: &str, what: &str, value, unit, target| Figure {
@@ -28,6 +29,17 @@ fn the_table_says_what_was_met_and_by_which_command() {
 | W2 | the ground | 1.96 × | – | – | `cargo xtask bench W2` |
 ";
     assert_eq!(figures(&some()), expected);
+}
+
+#[test]
+fn a_peer_that_does_not_fit_is_listed_with_the_reason() {
+    let fits = Peer { name: "one".into(), cells: vec!["2.00 ×".into()], remark: String::new() };
+    let unfit = Peer { name: "two".into(), cells: Vec::new(), remark: "does not build".into() };
+    let table = peers(&[fits, unfit]);
+    assert!(
+        table
+            .ends_with("| one | 2.00 × | – | – | – | – |  |\n| two | – | – | – | – | – | does not build |\n")
+    );
 }
 
 #[test]
