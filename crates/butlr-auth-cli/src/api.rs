@@ -104,6 +104,7 @@ impl Api {
         let mut response =
             sent.send().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        tracing::debug!(method = %request.method, path = request.url.path(), %status, "called the API");
         let mut body = Vec::new();
         while let Some(chunk) =
             response.chunk().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?

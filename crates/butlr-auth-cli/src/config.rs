@@ -53,6 +53,7 @@ impl Config {
             return Ok(Self::default());
         };
         let named = global.config.is_some() || environment.is_set(environment::CONFIG);
+        tracing::trace!(path = %path.display(), "read the configuration");
         match read(&path)? {
             Some(text) => Self::parse(&text, path),
             None if named => {

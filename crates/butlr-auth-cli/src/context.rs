@@ -48,7 +48,15 @@ impl Context {
     }
 
     pub(crate) fn choose(&self, choice: Choice<'_>) -> Result<Profile, Failure> {
-        profile::choose(choice, &self.global, &self.config()?, &self.environment)
+        let profile = profile::choose(choice, &self.global, &self.config()?, &self.environment)?;
+        tracing::debug!(
+            profile = profile.name,
+            because_of = profile.source.as_str(),
+            grant = profile.grant.as_str(),
+            server = profile.origin(),
+            "chose a profile"
+        );
+        Ok(profile)
     }
 
     /// Merges a profile given as an argument with one given by `-p`.

@@ -44,6 +44,7 @@ impl ProfileEndpoint {
 
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
+        tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
         let secret = profile.secret.fetch("client secret", &self.environment).await.map_err(into_error)?;
         let provider = match &profile.issuer {
             Some(by) => {
@@ -81,6 +82,7 @@ fn into_error(failure: Failure) -> Error {
 #[async_trait]
 impl TokenEndpoint for ProfileEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        tracing::trace!(grant_type = grant.grant_type().as_str(), "ask for a token");
         self.http().await?.exchange(grant).await
     }
 

@@ -8,7 +8,7 @@ use butlr_auth::ErrorKind;
 use zeroize::Zeroizing;
 
 use crate::config::SecretConfig;
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::file::File;
 
@@ -124,6 +124,9 @@ async fn from_command(what: &str, words: &[String]) -> Result<Zeroizing<String>,
         words.split_first().ok_or_else(|| Failure::configuration("the command is empty"))?;
     let command = tokio::process::Command::new(program)
         .args(arguments)
+        // It fetches one secret and has no business with these.
+        .env_remove(environment::CLIENT_SECRET)
+        .env_remove(environment::PASSWORD)
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

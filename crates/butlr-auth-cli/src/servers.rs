@@ -34,6 +34,7 @@ impl Servers {
         if let Some(kept) = &kept {
             builder = builder.kept(kept.as_str());
         }
+        tracing::trace!(issuer, is_kept = kept.is_some(), "look up what the server says of itself");
         let discovery = builder.build()?;
         let metadata = discovery.metadata().await?;
         let written = discovery.to_json().await;

@@ -39,7 +39,7 @@ impl StoreChoice {
         let (configured, said_by) = match (of_profile, config.store) {
             (Some(name), _) => (name, "configuration: store of the profile"),
             (None, Some(name)) => (name, "configuration: store"),
-            (None, None) => (StoreName::Auto, "nobody said anything else"),
+            (None, None) => (StoreName::Auto, "default"),
         };
         Self { configured, said_by, settings: config.stores(environment), decided: None }
     }
@@ -108,7 +108,14 @@ fn server(kind: &str, url: Option<&UrlConfig>) -> String {
 /// Opens the store of a profile.
 pub(crate) async fn open(context: &Context, profile: &Profile) -> Result<Arc<dyn TokenStore>, Failure> {
     let settings = &profile.store.settings;
-    Ok(match Place::of(context, profile)?.name {
+    let place = Place::of(context, profile)?;
+    tracing::debug!(
+        session = profile.session,
+        store = place.name.as_str(),
+        because_of = place.said_by,
+        "open a session"
+    );
+    Ok(match place.name {
         StoreName::Auto | StoreName::File => {
             Arc::new(FileStore::open(context.state_folder()?.join(SESSIONS))?)
         }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Mutex;
 
 use butlr_auth::ErrorKind;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -38,9 +38,9 @@ pub(crate) fn size() -> Option<(u16, u16)> {
 /// Asks for a secret without showing it. The caller has checked that a person [is present](is_present).
 pub(crate) async fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
     let question = question.to_owned();
-    remember_echo();
+    stop_echo();
     let answer = blocking(move || rpassword::prompt_password(question)).await;
-    forget_echo();
+    restore_echo();
     Ok(Zeroizing::new(answer?))
 }
 
@@ -72,28 +72,27 @@ pub(crate) async fn stdin_text() -> Result<Zeroizing<String>, Failure> {
     .await
 }
 
-/// Puts the terminal back if an interruption came while a secret was asked for.
+/// Puts the terminal back after a secret was asked for, whether it came or an interruption.
 pub(crate) fn restore_echo() {
     if let Some((terminal, before)) = BEFORE.lock().ok().and_then(|mut kept| kept.take()) {
-        // The process is about to end: what cannot be restored cannot be told better either.
+        // What cannot be restored cannot be told better either.
         let _ = tcsetattr(terminal, OptionalActions::Now, &before);
     }
 }
 
-/// `rpassword` reads from the controlling terminal, and so that is what is remembered.
-fn remember_echo() {
+/// Stops the echo before the question is seen: `rpassword` asks first, and somebody may type ahead. It reads from the
+/// controlling terminal, and so that is the one.
+fn stop_echo() {
     let terminal = std::fs::File::open("/dev/tty").map(OwnedFd::from);
     if let Ok(terminal) = terminal
         && let Ok(before) = tcgetattr(terminal.as_fd())
         && let Ok(mut kept) = BEFORE.lock()
     {
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        // Where it fails, `rpassword` fails as well, and says so.
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &silent);
         *kept = Some((terminal, before));
-    }
-}
-
-fn forget_echo() {
-    if let Ok(mut kept) = BEFORE.lock() {
-        *kept = None;
     }
 }
 

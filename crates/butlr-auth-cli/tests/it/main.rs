@@ -3,6 +3,8 @@
 
 mod api;
 mod browser;
+mod canaries;
+mod clocks;
 mod configuration;
 mod demo;
 mod device;

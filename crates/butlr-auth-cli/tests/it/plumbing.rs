@@ -33,5 +33,5 @@ async fn there_is_a_manual_page_for_every_command() {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         assert!(text.contains(".SH NAME"), "{page}");
     }
-    world.run(&["man", "/dev/null/x"]).failed(1, "could not write into /dev/null/x");
+    world.run(&["man", "/dev/null/x"]).failed(7, "could not write into /dev/null/x");
 }
