@@ -14,7 +14,7 @@ use self::summary::{Outcome, Summary};
 #[cfg(unix)]
 use crate::soak;
 use crate::workspace::Workspace;
-use crate::{deps, docs, hostile, msrv, tidy};
+use crate::{deps, docs, hostile, interop, msrv, tidy};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -47,6 +47,8 @@ pub(crate) enum Step {
     /// The refresh protocol under real processes, in small
     #[cfg(unix)]
     Soak,
+    /// The flows against authorization servers that other people wrote
+    Interop,
     /// The API reference, with broken links denied
     Doc,
     /// The dependency rules: architecture, licences, bans, duplicates
@@ -120,6 +122,7 @@ impl Step {
             Self::Model => model(workspace),
             #[cfg(unix)]
             Self::Soak => soak::small(workspace),
+            Self::Interop => interop::run(workspace, &interop::Options::default()),
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
             Self::Tidy => tidy::run(workspace),

@@ -11,10 +11,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use butlr_auth_core::Error;
+use butlr_auth_core::{Clock as _, Error, SystemClock};
 use butlr_auth_testkit::hostile::{Case, Expected, HostileServer, Sent, Surface};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -97,9 +97,10 @@ async fn play(case: Case, surface: Surface, logs: &Logs) -> Result<Outcome> {
     logs.take();
     memory::forget_peak();
     let before = memory::now();
-    let began = Instant::now();
+    let clock = SystemClock::new();
+    let began = clock.boot();
     let asked = tokio::time::timeout(HUNG, ask::ask(surface, &server.url(), SENT, deadline)).await;
-    let took = began.elapsed();
+    let took = clock.boot() - began;
     let memory = before.zip(memory::peak()).map(|(before, peak)| peak.saturating_sub(before));
     let mut wrong = Vec::new();
     let found = match &asked {

@@ -11,6 +11,7 @@ mod defects;
 mod deps;
 mod docs;
 mod hostile;
+mod interop;
 mod msrv;
 mod release;
 mod security;
@@ -50,6 +51,11 @@ enum Command {
     Defects(defects::Options),
     /// Plays hostile answers to every kind of request and prints what is made of them
     Hostile(hostile::Options),
+    /// Uses authorization servers that other people wrote: oidc-provider (npm) and glewlwyd (Debian)
+    Interop(interop::Options),
+    /// One process of the shared session of `interop`
+    #[command(hide = true)]
+    InteropWorker,
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -84,6 +90,8 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::SoakWorker => soak::run_worker(),
         Command::Defects(options) => defects::run(&workspace, options),
         Command::Hostile(options) => hostile::run(options),
+        Command::Interop(options) => interop::run(&workspace, options),
+        Command::InteropWorker => interop::run_worker(),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Security(options) => security::run(&workspace, options),
