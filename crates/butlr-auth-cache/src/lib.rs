@@ -45,6 +45,8 @@
 //! A refresh token is sent only by a process that has won a compare-and-swap on its session's record, and a new one
 //! is durable before its access token is handed out.
 
+#[cfg(feature = "blocking")]
+mod blocking;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod entry;
@@ -58,6 +60,8 @@ mod session;
 mod sessions;
 mod store;
 
+#[cfg(feature = "blocking")]
+pub use blocking::BlockingSession;
 pub use entry::Entry;
 pub use event::Event;
 pub use id::Id;

@@ -1,4 +1,6 @@
 use std::fmt;
+#[cfg(feature = "blocking")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +11,7 @@ use butlr_auth_core::{
     EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
     TokenSource,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::protocol::Watched;
@@ -80,6 +83,8 @@ struct Shared {
     next_look: AtomicU64,
     state: Mutex<Renewal>,
     tasks: Tasks,
+    #[cfg(feature = "blocking")]
+    on_own_thread: AtomicBool,
 }
 
 /// What the session knows beyond the current token.
@@ -121,11 +126,30 @@ impl Session {
             next_look: AtomicU64::new(next_look),
             state: Mutex::new(Renewal::default()),
             tasks: Tasks::default(),
+            #[cfg(feature = "blocking")]
+            on_own_thread: AtomicBool::new(false),
         }))
     }
 
     pub(crate) fn is(&self, name: &str, scope: &Scope) -> bool {
         *self.0.name == *name && self.0.setup.scope == *scope
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn ready(&self) -> Option<Token> {
+        self.0.ready(self.0.setup.clock.boot(), Duration::ZERO)
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.0.setup.policy.chain
+    }
+
+    /// From now on its tasks run on the thread of blocking sessions: one that waits on a thread of the caller's
+    /// runtime must not wait for a task of that very thread.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn renew_on_own_thread(&self) {
+        self.0.on_own_thread.store(true, Ordering::Relaxed);
     }
 
     /// Whether this is the only handle, and no task has one either.
@@ -192,9 +216,17 @@ impl Session {
     }
 
     /// Returns the token if one is usable right now, without waiting and without I/O.
+    ///
+    /// If it is stale, or if there is none, a renewal is under way afterwards, unless an earlier failure still stands
+    /// or there is no tokio runtime here to run it on. So a caller that cannot wait asks again later.
     #[must_use]
     pub fn try_token(&self) -> Option<Token> {
-        self.0.ready(self.0.setup.clock.boot(), Duration::ZERO)
+        let now = self.0.setup.clock.boot();
+        let token = self.0.ready(now, Duration::ZERO);
+        if token.is_none() {
+            self.0.renew_in_background(now);
+        }
+        token
     }
 
     /// Reports that a resource server refused `rejected`; see [`TokenSource::reject`].
@@ -339,14 +371,22 @@ impl Shared {
         }
     }
 
-    /// Starts a task that belongs to the session, not to its caller.
-    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
+    fn runtime(&self) -> Result<Handle, Error> {
+        #[cfg(feature = "blocking")]
+        if self.on_own_thread.load(Ordering::Relaxed) {
+            return crate::blocking::runtime().cloned();
+        }
+        Handle::try_current().map_err(|_| {
             Error::new(
                 ErrorKind::Configuration,
                 "a session renews its token on a tokio runtime, and there is none here",
             )
-        })?;
+        })
+    }
+
+    /// Starts a task that belongs to the session, not to its caller.
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let runtime = self.runtime()?;
         self.tasks.begin();
         let running = Running(Arc::clone(self));
         runtime.spawn(async move {
@@ -370,6 +410,10 @@ impl Drop for Running {
 impl TokenSource for Session {
     async fn token(&self) -> Result<Token, Error> {
         Self::token(self).await
+    }
+
+    fn try_token(&self) -> Option<Token> {
+        Self::try_token(self)
     }
 
     fn reject(&self, rejected: &Fingerprint) {

@@ -24,6 +24,12 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
     /// kind, or a storage one.
     async fn token(&self) -> Result<Token, Error>;
 
+    /// Returns the token if one is usable right now, without waiting, and sees to it that another one comes if it has
+    /// to. A source that cannot tell returns `None`, and whoever asked awaits [`token`](Self::token).
+    fn try_token(&self) -> Option<Token> {
+        None
+    }
+
     /// Reports that a resource server refused a token that should be good: status 401 with `invalid_token`, or
     /// without a code ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)); never a 403.
     ///
@@ -43,6 +49,10 @@ macro_rules! forward {
         impl<S: TokenSource + ?Sized> TokenSource for $pointer<S> {
             async fn token(&self) -> Result<Token, Error> {
                 (**self).token().await
+            }
+
+            fn try_token(&self) -> Option<Token> {
+                (**self).try_token()
             }
 
             fn reject(&self, rejected: &Fingerprint) {
@@ -74,6 +84,10 @@ impl StaticToken {
 impl TokenSource for StaticToken {
     async fn token(&self) -> Result<Token, Error> {
         Ok(self.0.clone())
+    }
+
+    fn try_token(&self) -> Option<Token> {
+        Some(self.0.clone())
     }
 
     fn reject(&self, _rejected: &Fingerprint) {}

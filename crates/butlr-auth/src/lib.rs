@@ -42,6 +42,12 @@
 //!
 //! No authorization server, and no verifier of tokens: a client treats access tokens as opaque.
 //!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `blocking` | [`Session::blocking`](cache::Session): sessions for programs without an async runtime |
+//!
 //! # Errors
 //!
 //! One [`Error`] for all layers, with a [kind](ErrorKind) that a caller can act on.
@@ -55,6 +61,8 @@ pub use butlr_auth_cache as cache;
 pub use butlr_auth_core as core;
 pub use butlr_auth_http as http;
 
+#[cfg(feature = "blocking")]
+pub use butlr_auth_cache::BlockingSession;
 #[cfg(unix)]
 pub use butlr_auth_cache::FileStore;
 pub use butlr_auth_cache::{
@@ -68,6 +76,16 @@ pub use butlr_auth_core::{
     TokenSource,
 };
 pub use butlr_auth_http::HttpTokenEndpoint;
+
+/// The guides' programs.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(feature = "blocking")]
+    #[doc = include_str!("../../../docs/guides/blocking.md")]
+    mod blocking {}
+    #[doc = include_str!("../../../docs/guides/many-identities.md")]
+    mod many_identities {}
+}
 
 /// The README's program, compiled and run with the documentation's examples. It lies outside the package, and is
 /// looked for by those examples alone.

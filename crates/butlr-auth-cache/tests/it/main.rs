@@ -1,6 +1,8 @@
 //! Sessions over an authorization server that lives in the test: every exchange is counted, none is timed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod cancellation;
 mod clocks;
 mod server;

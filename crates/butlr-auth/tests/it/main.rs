@@ -1,6 +1,7 @@
 //! The layers together: sessions over HTTP, against the embedded authorization server, which counts and judges.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod examples;
 mod flows;
 #[cfg(target_os = "linux")]
 mod memory;
