@@ -101,6 +101,8 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let read = tokio::task::spawn_blocking(read).await.map_err(io::Error::other);
     read.and_then(|read| read).map_err(|error| match error.kind() {
+        // While a secret is typed the terminal sends no signal, and Ctrl-C is a key like any other.
+        io::ErrorKind::Interrupted => Failure::interrupted(),
         io::ErrorKind::InvalidData => Failure::usage("what came on stdin is not valid UTF-8"),
         _ => Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")),
     })
