@@ -28,6 +28,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
     report.rule("core does no I/O", architecture::core_does_no_io(&graph));
     report.rule("http and cache never see each other", architecture::http_and_cache_are_strangers(&graph));
+    report.rule("verify stands beside sessions", architecture::verify_stands_beside(&graph));
     report.rule("one HTTP client", architecture::one_http_client(&graph));
     report.rule("the test kit stays outside", architecture::testkit_stays_outside(&graph));
     report.rule("licences", supply::licences_are_allowed(&graph, &policy));

@@ -136,6 +136,14 @@ impl Discovery {
         serde_json::to_string(&Written { asked_at, good_for, document: kept.metadata.to_json() }).ok()
     }
 
+    pub(crate) fn transport(&self) -> Arc<Transport> {
+        Arc::clone(&self.transport)
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Looks at the one place, and at the other if need be, within one deadline.
     async fn look(&self, began: Moment) -> Result<(Metadata, Duration), Error> {
         let [first, second] = &self.places;
@@ -285,7 +293,7 @@ fn places(issuer: &EndpointUrl) -> Result<[EndpointUrl; 2], Error> {
 }
 
 /// How long a document is good.
-fn good_for(headers: &HeaderMap) -> Duration {
+pub(crate) fn good_for(headers: &HeaderMap) -> Duration {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut asked = None;
     for directive in directives.flat_map(|line| line.split(',')).map(str::trim) {

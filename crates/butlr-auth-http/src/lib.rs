@@ -52,6 +52,7 @@
 //! | what the server says of itself | [`Discovery`], [`HttpTokenEndpoint::discover`] | [8414](https://www.rfc-editor.org/rfc/rfc8414) |
 //! | a code for a person to type elsewhere | [`authorize_device`](HttpTokenEndpoint::authorize_device), [`wait_for_device`](HttpTokenEndpoint::wait_for_device) | [8628](https://www.rfc-editor.org/rfc/rfc8628) |
 //! | authorization requests taken beforehand | [`authorization_url`](HttpTokenEndpoint::authorization_url), [`push`](HttpTokenEndpoint::push) | [9126](https://www.rfc-editor.org/rfc/rfc9126) |
+//! | the keys that check its signatures | [`JwksEndpoint`] | [7517](https://www.rfc-editor.org/rfc/rfc7517#section-5) |
 //! | revocation | [`revoke`](butlr_auth_core::TokenEndpoint::revoke) | [7009](https://www.rfc-editor.org/rfc/rfc7009) |
 //! | introspection | [`introspect`](HttpTokenEndpoint::introspect) | [7662](https://www.rfc-editor.org/rfc/rfc7662) |
 //!
@@ -105,6 +106,7 @@ mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 mod introspection;
+mod jwks;
 mod pushed_authorization;
 mod retry_after;
 mod transport;
@@ -112,3 +114,4 @@ mod transport;
 pub use authorization_header::AuthorizationHeader;
 pub use discovery::{Discovery, DiscoveryBuilder};
 pub use endpoint::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
+pub use jwks::{JwksDocument, JwksEndpoint};

@@ -23,6 +23,15 @@ pub(super) fn http_and_cache_are_strangers(graph: &Graph) -> Vec<String> {
     findings
 }
 
+/// A resource server holds no session, and a client that checks no token builds no verifier.
+pub(super) fn verify_stands_beside(graph: &Graph) -> Vec<String> {
+    let mut findings = never_sees(graph, VERIFY, &[CACHE]);
+    for layer in [CORE, HTTP, CACHE] {
+        findings.extend(never_sees(graph, layer, &[VERIFY]));
+    }
+    findings
+}
+
 /// One client, so that redirects, proxies and TLS are decided in one place.
 pub(super) fn one_http_client(graph: &Graph) -> Vec<String> {
     let mut findings = Vec::new();

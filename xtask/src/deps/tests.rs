@@ -14,7 +14,8 @@ const SOUND: &str = "
     butlr-auth-http: butlr-auth-core@0.1.0 oauth2@5.0.0 reqwest@0.13.0 ~butlr-auth-testkit@0.1.0
     butlr-auth-cache: butlr-auth-core@0.1.0 tokio@1.52.0 ~butlr-auth-testkit@0.1.0
     butlr-auth-testkit: butlr-auth-core@0.1.0 hyper@1.0.0
-    butlr-auth: butlr-auth-http@0.1.0 butlr-auth-cache@0.1.0
+    butlr-auth-verify: butlr-auth-core@0.1.0 butlr-auth-http@0.1.0
+    butlr-auth: butlr-auth-http@0.1.0 butlr-auth-cache@0.1.0 butlr-auth-verify@0.1.0
     butlr-auth-cli: butlr-auth@0.1.0 butlr-auth-testkit@0.1.0
     reqwest@0.13.0: hyper@1.0.0 tokio@1.52.0
     hyper@1.0.0: tokio@1.52.0
@@ -80,6 +81,7 @@ fn sound_graph_breaks_no_rule() {
     let sound = graph(SOUND);
     check(&architecture::core_does_no_io(&sound), &[]);
     check(&architecture::http_and_cache_are_strangers(&sound), &[]);
+    check(&architecture::verify_stands_beside(&sound), &[]);
     check(&architecture::one_http_client(&sound), &[]);
     check(&architecture::testkit_stays_outside(&sound), &[]);
     check(&supply::everything_from_crates_io(&sound), &[]);
@@ -109,6 +111,22 @@ fn http_that_sees_cache_is_refused() {
     let findings =
         architecture::http_and_cache_are_strangers(&with("butlr-auth-cache", "butlr-auth-http@0.1.0"));
     assert!(findings.iter().any(|finding| finding.contains("butlr-auth-cache -> butlr-auth-http")));
+}
+
+#[test]
+fn sessions_that_see_verify_are_refused() {
+    check(
+        &architecture::verify_stands_beside(&with("butlr-auth-verify", "butlr-auth-cache@0.1.0")),
+        &[
+            "butlr-auth-verify must not depend on butlr-auth-cache 0.1.0: butlr-auth-verify -> butlr-auth-cache",
+        ],
+    );
+    check(
+        &architecture::verify_stands_beside(&with("butlr-auth-cache", "butlr-auth-verify@0.1.0")),
+        &[
+            "butlr-auth-cache must not depend on butlr-auth-verify 0.1.0: butlr-auth-cache -> butlr-auth-verify",
+        ],
+    );
 }
 
 // Security: N1.
@@ -165,10 +183,7 @@ fn testkit_inside_is_refused() {
         &unversioned,
         "butlr-auth-cli ships butlr-auth-testkit: the dependency needs a version to be published",
     );
-    let oracle = graph(
-        &format!("{SOUND}\n butlr-auth-verify:")
-            .replace("butlr-auth-testkit:", "butlr-auth-testkit: butlr-auth-verify@0.1.0"),
-    );
+    let oracle = graph(&SOUND.replace("butlr-auth-testkit:", "butlr-auth-testkit: butlr-auth-verify@0.1.0"));
     check_one(
         &oracle,
         "butlr-auth-testkit must not depend on butlr-auth-verify 0.1.0: butlr-auth-testkit -> butlr-auth-verify",
