@@ -7,7 +7,7 @@ mod action;
 mod attempt;
 mod ledger;
 
-pub(crate) use action::{Action, Answer, Input, Outcome, Pause, Received, Terms, Watched};
+pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received, Terms, Watched};
 pub(crate) use attempt::Attempt;
 pub use ledger::LoginReason;
 pub(crate) use ledger::{

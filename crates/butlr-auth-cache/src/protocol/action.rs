@@ -22,6 +22,17 @@ pub(crate) struct Terms {
     pub(crate) chain: Duration,
 }
 
+/// The access token that this process hands out, and until when, on its own boot clock.
+///
+/// It counts from when the token was first seen here. By the wall clock of another host, which may be ahead, the same
+/// token would look younger with every look, and never come of age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Offered {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) refresh_at: Duration,
+    pub(crate) mandatory_at: Duration,
+}
+
 /// A lease that was seen standing still, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Watched {

@@ -3,7 +3,8 @@ use std::time::Duration;
 use butlr_auth_core::{Fingerprint, Moment};
 
 use super::{
-    Action, Epoch, FailureClass, Input, Ledger, LoginReason, Outcome, Pause, Received, Terms, Watched,
+    Action, Epoch, FailureClass, Input, Issued, Ledger, LoginReason, Offered, Outcome, Pause, Received,
+    Terms, Watched,
 };
 use crate::{Event, key::TokenKey};
 
@@ -79,6 +80,7 @@ pub(crate) struct Attempt {
     urgent: bool,
     /// An access token that somebody rejected: it counts as used up.
     avoid: Option<Fingerprint>,
+    offered: Option<Offered>,
     /// What this process knows to have been committed or received last.
     memory: Option<Box<Ledger>>,
     /// What the store held when it was last seen.
@@ -113,6 +115,7 @@ impl Attempt {
             started: now.boot,
             urgent,
             avoid: None,
+            offered: None,
             memory: None,
             base: None,
             next: None,
@@ -139,6 +142,11 @@ impl Attempt {
         self
     }
 
+    pub(crate) fn offering(mut self, offered: Option<Offered>) -> Self {
+        self.offered = offered;
+        self
+    }
+
     pub(crate) fn remembering(mut self, memory: Option<Ledger>) -> Self {
         self.memory = memory.map(Box::new);
         self
@@ -157,6 +165,20 @@ impl Attempt {
     /// What happened since the last call.
     pub(crate) fn take_notices(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.notices)
+    }
+
+    /// Whether a token of the record need not be renewed yet, for this process and by the record.
+    fn is_fresh(&self, issued: &Issued, now: Moment) -> bool {
+        issued.is_fresh(now) && self.offered(issued).is_none_or(|offered| now.boot < offered.refresh_at)
+    }
+
+    /// Whether a token of the record is one that callers of this process get.
+    fn is_usable(&self, issued: &Issued, now: Moment) -> bool {
+        issued.is_usable(now) && self.offered(issued).is_none_or(|offered| now.boot < offered.mandatory_at)
+    }
+
+    fn offered(&self, issued: &Issued) -> Option<Offered> {
+        self.offered.filter(|offered| offered.fingerprint == issued.fingerprint)
     }
 
     /// The record as this process knows it: what was last seen, or what the store would not take.

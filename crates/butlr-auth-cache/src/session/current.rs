@@ -5,7 +5,7 @@ use std::time::Duration;
 use butlr_auth_core::{Error, ErrorKind, Moment, Token, TokenResponse, Validity};
 
 use super::{Renewal, Shared};
-use crate::protocol::{Epoch, Issued, State};
+use crate::protocol::{Epoch, Issued, Offered, State};
 use crate::record::Record;
 use crate::{Entry, Event};
 
@@ -52,6 +52,11 @@ impl Current {
 
     pub(super) fn marked_rejected(&self) -> Self {
         Self { rejected: true, ..self.clone() }
+    }
+
+    pub(super) fn offered(&self) -> Offered {
+        let &Validity { refresh_at, mandatory_at, .. } = self.token.validity();
+        Offered { fingerprint: self.token.fingerprint(), refresh_at, mandatory_at }
     }
 
     pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {

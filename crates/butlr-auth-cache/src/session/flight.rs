@@ -44,6 +44,7 @@ impl Shared {
         let state = self.state();
         Attempt::new(terms, self.setup.clock.now(), urgent)
             .avoiding(avoid)
+            .offering(self.current.load().as_ref().map(|current| current.offered()))
             .remembering(state.known.as_ref().map(|known| known.ledger.clone()))
             .having_watched(state.watched)
     }

@@ -108,3 +108,34 @@ async fn a_host_that_is_a_minute_off_shares_the_token() {
     let far_behind = fixture.clock.other_host("far", Duration::ZERO, 2 * minute);
     fixture.check(&far_behind, "access-2", 2).await;
 }
+
+/// A token's life counts from when it is first seen here: by the wall clock of the host that is ahead it would look
+/// younger at the next look than at the first.
+#[tokio::test]
+async fn a_host_that_is_behind_renews_a_token_that_has_come_of_age_for_it() {
+    let behind = Duration::from_secs(50);
+    let fixture = Fixture { server: Server::new(2 * behind), ..Fixture::new().await };
+    let (here, there) = (fixture.clock.clone(), fixture.clock.other_host("behind", Duration::ZERO, behind));
+    fixture.process(&here).login(&password()).await.unwrap();
+    let session = fixture.process(&there);
+    fixture.check_session(&session, "access-1", 1).await;
+    there.advance(Duration::from_secs(91));
+    timeout(fixture.check_session(&session, "access-2", 2)).await;
+}
+
+#[tokio::test]
+async fn a_token_from_too_far_ahead_is_renewed_when_the_clocks_agree_better_too() {
+    let fixture = Fixture::new().await;
+    let ahead = fixture.clock.other_host("ahead", Duration::from_secs(90), Duration::ZERO);
+    let session = fixture.process(&fixture.clock);
+    fixture.check_session(&session, "access-1", 1).await;
+    fixture.process(&ahead).renew().await.unwrap();
+    session.status().await.unwrap();
+    fixture.clock.advance(Duration::from_secs(45));
+    timeout(fixture.check_session(&session, "access-3", 3)).await;
+}
+
+/// Fails where a session turns round and round.
+async fn timeout(work: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(20), work).await.unwrap();
+}

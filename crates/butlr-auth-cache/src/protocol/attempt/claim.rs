@@ -33,10 +33,10 @@ impl Attempt {
         }
         let issued =
             ledger.access.get(&self.terms.key).filter(|issued| Some(issued.fingerprint) != self.avoid);
-        if issued.is_some_and(|issued| issued.is_fresh(now)) {
+        if issued.is_some_and(|issued| self.is_fresh(issued, now)) {
             return self.done(Outcome::Current);
         }
-        let usable = issued.is_some_and(|issued| issued.is_usable(now));
+        let usable = issued.is_some_and(|issued| self.is_usable(issued, now));
         if let Some(failure) = ledger.backing_off(self.terms.key, now) {
             return self.done(Outcome::BackingOff(failure));
         }
@@ -114,7 +114,7 @@ impl Attempt {
         let usable = ledger
             .access
             .get(&self.terms.key)
-            .is_some_and(|issued| issued.is_usable(now) && Some(issued.fingerprint) != self.avoid);
+            .is_some_and(|issued| self.is_usable(issued, now) && Some(issued.fingerprint) != self.avoid);
         if !within_reuse && usable {
             return self.done(Outcome::Deferred);
         }
