@@ -19,6 +19,7 @@ use crate::server::{Server, password};
 
 const LIFETIME: Duration = Duration::from_secs(1000);
 const SECOND: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What can be done to a real server.
 pub(crate) trait Outage {
@@ -84,9 +85,23 @@ impl Fleet {
         }
     }
 
+    /// Another process finds this token, and is through with its look before the clock goes on.
+    async fn check_found_by_others(&self, store: impl TokenStore + 'static, token: &str) {
+        let other = self.session(store);
+        assert_eq!(text(&other).await, token);
+        other.shutdown().await;
+    }
+
     fn check_spent_once(&self, exchanges: usize) {
         assert_eq!((self.server.exchanges(), self.server.reuse()), (exchanges, 0));
     }
+}
+
+/// Gets, and leaves nothing under way: a leap of the clock would be a pause of that renewal.
+async fn get_and_finish(session: Session) -> String {
+    let token = text(&session).await;
+    session.shutdown().await;
+    token
 }
 
 async fn text(session: &Session) -> String {
@@ -117,7 +132,7 @@ pub(crate) async fn serves_through_a_pause<S: TokenStore + 'static>(
     server.resume();
     fleet.recovers(&session, "access-2").await;
     session.shutdown().await;
-    assert_eq!(text(&fleet.session(open())).await, "access-2", "other processes find it");
+    fleet.check_found_by_others(open(), "access-2").await;
     fleet.check_spent_once(2);
 }
 
@@ -165,7 +180,7 @@ pub(crate) async fn survives_a_death_in_mid_refresh<S: TokenStore + 'static>(
         assert!(fleet.has_happened(Event::NotPersisted));
         server.restart();
         session.shutdown().await;
-        assert_eq!(text(&fleet.session(open())).await, token, "other processes find it");
+        fleet.check_found_by_others(open(), &token).await;
         fleet.check_spent_once(round);
     }
 }
@@ -179,7 +194,7 @@ pub(crate) async fn outlives_a_restart<S: TokenStore + 'static>(
     let session = fleet.session(open());
     session.login(&password()).await.unwrap();
     server.restart();
-    assert_eq!(text(&fleet.session(open())).await, "access-1");
+    fleet.check_found_by_others(open(), "access-1").await;
     fleet.clock.advance(LIFETIME);
     fleet.recovers(&session, "access-2").await;
     fleet.check_spent_once(2);
@@ -248,20 +263,17 @@ pub(crate) async fn shared_by_two_hosts<S: TokenStore + 'static>(
         passed += step;
         advance(step);
         let gets = sessions.iter().cycle().take(8).cloned();
-        let gets: Vec<_> = gets.map(|session| tokio::spawn(async move { text(&session).await })).collect();
+        let gets: Vec<_> = gets.map(|session| tokio::spawn(get_and_finish(session))).collect();
         // Whoever waits for another attempt waits for time to pass.
         while !gets.iter().all(JoinHandle::is_finished) {
-            // Sleeps because the clocks stand still unless they are moved, and are not to run away.
-            sleep(Duration::from_millis(5)).await;
-            passed += Duration::from_millis(20);
-            advance(Duration::from_millis(20));
+            // Sleeps because the clocks stand still unless they are moved, and are not to run faster than beats do.
+            sleep(LOOK).await;
+            passed += LOOK;
+            advance(LOOK);
         }
         for get in gets {
             judge.check(&get.await.unwrap());
         }
-    }
-    for session in &sessions {
-        session.shutdown().await;
     }
     assert_eq!(judge.server.reuse(), 0, "a refresh token was presented twice");
     // From the answer to the earliest refresh-at there are 2400 s, and a clock that is ahead comes to it earlier.

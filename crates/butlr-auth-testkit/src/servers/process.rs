@@ -138,20 +138,34 @@ impl Process {
     pub(super) fn signal(&self, signal: Signal) -> Result<(), ServerError> {
         let failed = |error| ServerError::new(format!("a server could not be signalled: {error}"));
         kill_process(self.pid, signal).map_err(failed)?;
-        let pid = self.pid.as_raw_pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw)
-        {
+        for child in self.children() {
             // One that has ended meanwhile needs no signal.
             let _ = kill_process(child, signal);
         }
         Ok(())
     }
 
-    /// Kills the server and its children, and waits for its end.
+    fn children(&self) -> Vec<Pid> {
+        let pid = self.pid.as_raw_pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw).collect()
+    }
+
+    /// Kills the server and its children, and waits for their end: until then they hold the server's port and memory.
     pub(super) fn kill(&mut self) -> Result<(), ServerError> {
-        drop(self.watch.stdin.take());
-        self.watch.wait().map(drop).map_err(ServerError::io("a server cannot be waited for"))
+        let Some(stdin) = self.watch.stdin.take() else { return Ok(()) };
+        // Stopped, it makes no more children. It fails when the server has ended by itself.
+        let _ = kill_process(self.pid, Signal::STOP);
+        let children = self.children();
+        drop(stdin);
+        self.watch.wait().map(drop).map_err(ServerError::io("a server cannot be waited for"))?;
+        for _ in 0..POLLS {
+            if !children.iter().copied().any(is_alive) {
+                return Ok(());
+            }
+            sleep(POLL);
+        }
+        Err(ServerError::new("a killed server's children do not end"))
     }
 
     /// The last lines that it wrote.
@@ -167,6 +181,13 @@ impl Drop for Process {
         // Nobody is left who could be told.
         let _ = self.kill();
     }
+}
+
+/// Whether a process has not ended; a zombie has.
+fn is_alive(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap_or_default();
+    // The name before it is in brackets, and may have some of its own.
+    status.rsplit(')').next().and_then(|rest| rest.trim().chars().next()).is_some_and(|state| state != 'Z')
 }
 
 /// Finds a program on `PATH`, or in one of the folders where Debian keeps it.
