@@ -53,6 +53,11 @@ mod entry;
 mod event;
 mod id;
 mod key;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/off.rs"]
+mod metrics;
 mod policy;
 mod protocol;
 mod record;

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::protocol::Watched;
 use crate::record::Record;
-use crate::{Event, Id, Party, SessionKey};
+use crate::{Event, Id, Party, SessionKey, metrics};
 
 mod builder;
 mod current;
@@ -349,6 +349,11 @@ impl Shared {
         SessionKey::new(self.endpoint.identity(), party, &*self.name)
     }
 
+    /// The provider's id, as metrics name it.
+    fn provider(&self) -> &str {
+        &self.endpoint.identity().provider_id
+    }
+
     fn rotates(&self) -> bool {
         self.setup.own_grant.is_none()
     }
@@ -365,6 +370,10 @@ impl Shared {
             tracing::warn!(event = event.as_str(), session, "session event");
         } else {
             tracing::debug!(event = event.as_str(), session, "session event");
+        }
+        metrics::happened(self.provider(), event);
+        if event == Event::Rejected {
+            metrics::rejected(self.provider());
         }
         if let Some(on_event) = &self.setup.on_event {
             on_event(session, event);

@@ -47,6 +47,9 @@
 //! | feature | adds |
 //! |---|---|
 //! | `blocking` | [`Session::blocking`](cache::Session): sessions for programs without an async runtime |
+//! | `encrypted` | encryption around any store |
+//! | `metrics` | [what sessions tell a monitoring system](cache::metrics), over the `metrics` facade |
+//! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
 //!
 //! # Errors
 //!
@@ -65,6 +68,8 @@ pub use butlr_auth_http as http;
 pub use butlr_auth_cache::BlockingSession;
 #[cfg(unix)]
 pub use butlr_auth_cache::FileStore;
+#[cfg(feature = "metrics")]
+pub use butlr_auth_cache::metrics;
 pub use butlr_auth_cache::{
     Event, LoginReason, Logout, MemoryStore, RefreshPolicy, Session, SessionState, SessionStatus, Sessions,
     TokenStore,
@@ -85,6 +90,9 @@ mod guides {
     mod blocking {}
     #[doc = include_str!("../../../docs/guides/many-identities.md")]
     mod many_identities {}
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../../../docs/guides/metrics.md")]
+    mod metrics {}
 }
 
 /// The README's program, compiled and run with the documentation's examples. It lies outside the package, and is

@@ -7,7 +7,7 @@ use butlr_auth_core::{Error, ErrorKind, Moment, Token, TokenResponse, Validity};
 use super::{Renewal, Shared};
 use crate::protocol::{Epoch, Issued, Offered, State};
 use crate::record::Record;
-use crate::{Entry, Event};
+use crate::{Entry, Event, metrics};
 
 /// A token younger than this, or than a quarter of its life, is not renewed because somebody refused it: a resource
 /// server that refuses everything must not cause a storm.
@@ -169,8 +169,11 @@ impl Shared {
         let issued = record.ledger.access.get(&self.setup.token_key);
         let made = issued.and_then(|issued| Current::new(&record, issued, now));
         let mut state = self.state();
-        if let Some(current) = made {
-            self.publish(&state, Current { born: Some(now.boot), ..current });
+        let replaced = self.current.load_full();
+        let published =
+            made.is_some_and(|made| self.publish(&state, Current { born: Some(now.boot), ..made }));
+        if let Some(replaced) = replaced.filter(|replaced| published && !replaced.rejected) {
+            metrics::replaced(self.provider(), replaced.token.remaining(now.boot));
         }
         let overtaken = state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger));
         if !overtaken {

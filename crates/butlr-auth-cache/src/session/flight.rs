@@ -9,7 +9,7 @@ use crate::protocol::{
     Action, Answer, Attempt, Epoch, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms,
 };
 use crate::record::{Record, Subject};
-use crate::{Guard, Hold, Id, Swap, id};
+use crate::{Guard, Hold, Id, Swap, id, metrics};
 
 /// How often a lease beats while a request is under way.
 const BEAT: Duration = Duration::from_millis(1500);
@@ -28,8 +28,26 @@ pub(super) struct Progress {
 impl Shared {
     /// Leave to have an exchange under way; `None` where their number is not bounded.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let exchanges = self.exchanges.as_ref()?;
+        if let Ok(turn) = Arc::clone(exchanges).try_acquire_owned() {
+            return Some(turn);
+        }
+        let asked_at = self.setup.clock.boot();
         // It fails only when the semaphore is closed, which nobody does.
-        Arc::clone(self.exchanges.as_ref()?).acquire_owned().await.ok()
+        let turn = Arc::clone(exchanges).acquire_owned().await.ok();
+        metrics::queued(self.provider(), self.setup.clock.boot().saturating_sub(asked_at));
+        turn
+    }
+
+    /// Measures a request to the token endpoint.
+    pub(super) fn tell_of_exchange(
+        &self,
+        grant: &Grant,
+        response: &Result<TokenResponse, Error>,
+        sent_at: Moment,
+    ) {
+        let took = self.setup.clock.boot().saturating_sub(sent_at.boot);
+        metrics::exchanged(self.provider(), grant.grant_type(), response, took);
     }
 
     fn attempt(&self, urgent: bool, avoid: Option<Fingerprint>) -> Attempt {
@@ -123,6 +141,8 @@ struct Flight {
     guard: Option<Guard>,
     received: Option<TokenResponse>,
     error: Option<Error>,
+    /// Since when it has been waiting for another process's renewal (boot time).
+    waiting_since: Option<Duration>,
 }
 
 impl Flight {
@@ -148,6 +168,7 @@ impl Flight {
             guard: None,
             received: None,
             error: None,
+            waiting_since: None,
         }
     }
 
@@ -297,6 +318,7 @@ impl Flight {
         if not_after.is_some_and(|guard| sent_at.boot > guard) {
             return Input::Answer(Answer::TooLate);
         }
+        self.tell_of_the_wait();
         let endpoint = Arc::clone(&self.shared.endpoint);
         let exchange = endpoint.exchange(&grant);
         tokio::pin!(exchange);
@@ -306,6 +328,7 @@ impl Flight {
                 Err(_) => self.beat().await,
             }
         };
+        self.shared.tell_of_exchange(&grant, &response, sent_at);
         Input::Answer(self.judge(response, sent_at))
     }
 
@@ -383,6 +406,9 @@ impl Flight {
             Pause::Resend => 250,
             Pause::Persist => 200 + id::draw(300),
         };
+        if pause == Pause::Poll {
+            self.waiting_since.get_or_insert_with(|| self.shared.setup.clock.boot());
+        }
         if pause == Pause::Persist {
             self.tell_of_the_store();
         }
@@ -410,8 +436,17 @@ impl Flight {
         }
     }
 
+    /// Measures how long another process has kept this one waiting, if any has.
+    fn tell_of_the_wait(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            let waited = self.shared.setup.clock.boot().saturating_sub(since);
+            metrics::waited_for_lease(self.shared.provider(), waited);
+        }
+    }
+
     /// Leaves behind what the next caller needs to know.
     fn conclude(&mut self, outcome: Outcome) {
+        self.tell_of_the_wait();
         let now = self.shared.setup.clock.boot();
         let session = &*self.shared.name;
         tracing::debug!(session, ?outcome, "renewal ended");

@@ -54,9 +54,10 @@ impl Session {
             shared.read_for_login().await?;
             let turn = shared.turn().await;
             let sent_at = shared.setup.clock.now();
-            let response = shared.endpoint.exchange(&grant).await?;
+            let response = shared.endpoint.exchange(&grant).await;
             drop(turn);
-            shared.establish(response, sent_at, grant.scope().clone()).await
+            shared.tell_of_exchange(&grant, &response, sent_at);
+            shared.establish(response?, sent_at, grant.scope().clone()).await
         })
         .await
     }

@@ -5,6 +5,8 @@
 mod blocking;
 mod cancellation;
 mod clocks;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod server;
 mod session;
 mod sessions;

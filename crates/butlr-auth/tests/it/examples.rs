@@ -3,9 +3,18 @@
 #[cfg(feature = "blocking")]
 #[path = "../../examples/blocking.rs"]
 mod blocking;
+#[cfg(feature = "metrics")]
+#[path = "../../examples/metrics.rs"]
+mod metrics;
 
 #[test]
 #[cfg(feature = "blocking")]
 fn blocking() {
     blocking::main().unwrap();
+}
+
+#[test]
+#[cfg(feature = "metrics")]
+fn metrics() {
+    metrics::main().unwrap();
 }
