@@ -1,6 +1,7 @@
 //! A server of a few lines that records each request as it came and plays back bytes. It is no HTTP library, so that
 //! it can also send what no HTTP library would.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,8 @@ pub(crate) enum Play {
     Bytes(Vec<u8>),
     /// Writes these bytes for the first request of a connection and plays on with the next.
     First(Vec<u8>, Box<Self>),
+    /// Writes what stands there for the path, or status 404.
+    Site(Site),
     /// Resets the connection without reading anything.
     Slam,
     /// Writes these bytes and closes.
@@ -30,6 +33,21 @@ pub(crate) enum Play {
     Drip(Vec<u8>),
     /// Writes these bytes and then keeps silent until the client leaves.
     Stall(Vec<u8>),
+}
+
+/// A few pages, by their paths, that a test may change at any time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Site(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+
+impl Site {
+    pub(crate) fn put(&self, path: &str, response: Vec<u8>) {
+        self.0.lock().unwrap().insert(path.to_owned(), response);
+    }
+
+    fn get(&self, path: &str) -> Vec<u8> {
+        let page = self.0.lock().unwrap().get(path).cloned();
+        page.unwrap_or_else(|| response("404 Not Found", "text/html", "<h1>Not here</h1>"))
+    }
 }
 
 /// One request, as it came.
@@ -144,8 +162,10 @@ async fn serve(mut stream: TcpStream, stage: Stage) -> io::Result<()> {
         return stream.set_zero_linger();
     }
     while let Some(request) = read(&mut stream).await? {
+        let target = request.target.clone();
         seen.lock().unwrap().push(request);
         match play.clone() {
+            Play::Site(site) => stream.write_all(&site.get(&target)).await?,
             Play::Bytes(bytes) => stream.write_all(&bytes).await?,
             Play::First(bytes, next) => {
                 stream.write_all(&bytes).await?;

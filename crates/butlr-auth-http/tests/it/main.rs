@@ -10,11 +10,17 @@
 mod answers;
 mod authorization_request;
 mod capture;
+mod clock;
+mod device;
+mod discovery;
 mod end_to_end;
 mod extremes;
 mod faults;
+mod forms;
 mod header;
+mod introspection;
 mod logs;
+mod pushed_authorization;
 mod revocation;
 mod tls;
 mod wire;

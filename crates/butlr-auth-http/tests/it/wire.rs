@@ -15,8 +15,8 @@ use butlr_auth_http::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 use crate::capture::{Capture, Request};
 
 const TOKEN: &str = r#"{"access_token":"at","token_type":"Bearer","expires_in":1000}"#;
-const CLIENT_ID: &str = "BA779C49: odd id";
-const CLIENT_SECRET: &str = "p%a+s/s:w&o=r \"d~";
+pub(crate) const CLIENT_ID: &str = "BA779C49: odd id";
+pub(crate) const CLIENT_SECRET: &str = "p%a+s/s:w&o=r \"d~";
 const REFRESH_TOKEN: &str = "8xLOxBtZp8/%3d";
 const PASSWORD: &str = "p\u{e4}ss w\\rd&=%";
 const REDIRECT_URI: &str = "http://127.0.0.1:8910/callback?a=b%20c";
@@ -70,15 +70,32 @@ fn builder(provider: Provider) -> HttpTokenEndpointBuilder {
     HttpTokenEndpoint::builder(provider).client_secret(CLIENT_ID, ClientSecret::new(CLIENT_SECRET).unwrap())
 }
 
-/// Shows a request with every secret replaced by its name.
-fn show(request: &Request, grant: &Grant) -> String {
+/// Shows the first line of a request and the headers that matter.
+pub(crate) fn head(request: &Request) -> String {
     let mut shown = format!("{} {}\n", request.method, request.target);
     for name in HEADERS {
         if let Some(value) = request.header(name) {
             let _ = writeln!(shown, "{name}: {value}");
         }
     }
-    let _ = write!(shown, "\n{}", request.body);
+    shown
+}
+
+fn form(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Replaces the client's secret, in a form and in a header, by its name.
+pub(crate) fn without_client_secret(shown: &str) -> String {
+    let basic = BASE64_STANDARD.encode(format!("{}:{}", form(CLIENT_ID), form(CLIENT_SECRET)));
+    shown
+        .replace(&basic, "[base64(form(client_id):form(client_secret))]")
+        .replace(&format!("={}", form(CLIENT_SECRET)), "=[client_secret]")
+}
+
+/// Shows a request with every secret replaced by its name.
+fn show(request: &Request, grant: &Grant) -> String {
+    let mut shown = without_client_secret(&format!("{}\n{}", head(request), request.body));
     let mut names = vec![(CLIENT_SECRET, "[client_secret]")];
     let given = grant.expose_secrets();
     match grant {
@@ -90,9 +107,6 @@ fn show(request: &Request, grant: &Grant) -> String {
         Grant::DeviceCode { .. } => names.push((given[0], "[device_code]")),
         _ => {}
     }
-    let form = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let basic = BASE64_STANDARD.encode(format!("{}:{}", form(CLIENT_ID), form(CLIENT_SECRET)));
-    shown = shown.replace(&basic, "[base64(form(client_id):form(client_secret))]");
     for (secret, name) in names {
         let json = serde_json::to_string(secret).unwrap();
         // As a whole value only, so that an encoding that is not the expected one shows.
