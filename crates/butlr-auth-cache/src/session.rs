@@ -23,6 +23,7 @@ mod current;
 mod failure;
 mod flight;
 mod login;
+mod revocation;
 mod setup;
 mod status;
 mod tasks;

@@ -34,9 +34,12 @@
 //! |---|---|
 //! | client credentials | [`Grant::client_credentials`], given to [`Session::builder`]: it asks again by itself |
 //! | authorization code with PKCE | [`AuthorizationRequest::code`], then [`Session::login`] |
+//! | device code | [`HttpTokenEndpoint::authorize_device`], then [`poll_device`](HttpTokenEndpoint::poll_device) with [`Session::login`] |
 //! | password (legacy) | [`Grant::password`], then [`Session::login`] |
 //! | implicit (legacy) | [`AuthorizationRequest::implicit`], then [`Session::login_with`] |
 //! | refresh token | nothing to do: the session sends it |
+//!
+//! A server that publishes metadata is known by its issuer alone: [`HttpTokenEndpoint::discover`].
 //!
 //! # What it is not
 //!
@@ -76,11 +79,11 @@ pub use butlr_auth_cache::{
 };
 pub use butlr_auth_core::{
     AccessToken, AuthorizationRequest, AuthorizationResponse, BodyEncoding, ClientAuthenticationMethod,
-    ClientId, ClientSecret, Clock, Dialect, EndpointUrl, Error, ErrorCode, ErrorKind, ErrorResponse, Grant,
-    GrantType, Leniency, Password, Provider, Scope, SystemClock, Token, TokenEndpoint, TokenResponse,
-    TokenSource,
+    ClientId, ClientSecret, Clock, DeviceAuthorization, Dialect, EndpointUrl, Error, ErrorCode, ErrorKind,
+    ErrorResponse, Grant, GrantType, Introspection, Leniency, Metadata, Password, Provider, Scope,
+    SystemClock, Token, TokenEndpoint, TokenResponse, TokenSource,
 };
-pub use butlr_auth_http::HttpTokenEndpoint;
+pub use butlr_auth_http::{Discovery, HttpTokenEndpoint};
 
 /// The guides' programs.
 #[cfg(doctest)]

@@ -3,9 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use butlr_auth_core::{
-    AccessToken, Error, ErrorKind, Grant, Moment, RefreshToken, Revocation, Scope, Token, TokenResponse,
-};
+use butlr_auth_core::{Error, ErrorKind, Grant, Moment, Scope, Token, TokenResponse};
 use tokio::sync::oneshot;
 
 use super::{Session, Shared};
@@ -147,7 +145,7 @@ impl Shared {
                     if let Some(refresh) =
                         overtaken.iter().flat_map(|record| record.refresh_tokens.values()).next()
                     {
-                        let _ = self.revoke(Some(refresh), None).await;
+                        let _ = self.revoke(Some(refresh), []).await;
                     }
                     let current = self.current.load_full();
                     return current
@@ -218,9 +216,9 @@ impl Shared {
             if revoke && was_logged_in {
                 let refresh =
                     record.ledger.refresh.and_then(|refresh| record.refresh_tokens.get(&refresh.fingerprint));
-                let issued =
-                    record.ledger.access.values().find(|issued| !issued.is_expired(self.setup.clock.now()));
-                let access = issued.and_then(|issued| record.access_tokens.get(&issued.fingerprint));
+                let now = self.setup.clock.now();
+                let issued = record.ledger.access.values().filter(|issued| !issued.is_expired(now));
+                let access = issued.filter_map(|issued| record.access_tokens.get(&issued.fingerprint));
                 not_revoked = self.revoke(refresh, access).await.err();
             }
             return Ok(Logout { was_logged_in, not_revoked });
@@ -267,25 +265,8 @@ impl Shared {
         self.publish_made(record);
     }
 
-    /// Revokes what is given, the refresh token first (RFC 7009 §2.1: it usually ends the access token too).
-    pub(super) async fn revoke(
-        &self,
-        refresh: Option<&RefreshToken>,
-        access: Option<&AccessToken>,
-    ) -> Result<(), Error> {
-        let mut result = Ok(());
-        if let Some(token) = refresh {
-            result = self.endpoint.revoke(Revocation::RefreshToken(token)).await;
-        }
-        if let Some(token) = access {
-            let second = self.endpoint.revoke(Revocation::AccessToken(token)).await;
-            result = result.and(second);
-        }
-        result
-    }
-
     async fn give_back(&self, response: &TokenResponse, error: Error) -> Error {
-        let _ = self.revoke(response.refresh_token.as_ref(), Some(&response.access_token)).await;
+        let _ = self.revoke(response.refresh_token.as_ref(), [&response.access_token]).await;
         self.emit(Event::NotPersisted);
         error
     }

@@ -7,8 +7,10 @@ mod api;
 mod authorize;
 mod butlr_login;
 mod clients;
+mod device;
 mod faults;
 mod judgement;
+mod pushed;
 mod refresh;
 #[cfg(all(unix, feature = "servers"))]
 mod servers;

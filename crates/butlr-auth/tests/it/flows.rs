@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use butlr_auth::{
-    AuthorizationRequest, AuthorizationResponse, ClientId, Dialect, ErrorKind, Grant, MemoryStore, Provider,
-    Scope, Session, Token,
+    AuthorizationRequest, AuthorizationResponse, ClientId, Dialect, ErrorKind, Grant, HttpTokenEndpoint,
+    MemoryStore, Provider, Scope, Session, Token,
 };
 use butlr_auth_testkit::AuthorizationServer;
 
@@ -145,4 +145,25 @@ async fn a_revoked_refresh_token_is_one_typed_login_required() {
     let error = user.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     assert_eq!(server.journal().token_requests(), 1, "a session that needs a login asks nobody");
+}
+
+#[tokio::test]
+async fn a_device_that_knows_the_issuer_alone_logs_in_and_its_session_is_renewed_and_ended() {
+    let server =
+        AuthorizationServer::builder().device_poll_interval(Duration::from_secs(1)).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let builder = HttpTokenEndpoint::discover(server.issuer()).await.unwrap();
+    let endpoint = builder.client_id(server.public_client().id.as_str()).build().unwrap();
+    let session = session(endpoint.clone(), &folder);
+    let device = endpoint.authorize_device("openid read:rooms".parse().unwrap()).await.unwrap();
+    server.approve_device(device.user_code()).await.unwrap();
+    let grant = device.grant();
+    let token = endpoint.poll_device(&device, || session.login(&grant)).await.unwrap();
+    assert!(authorised(&server, &token).await);
+    assert!(token.scope().contains("read:rooms"));
+    let renewed = session.renew().await.unwrap();
+    assert_ne!(renewed.fingerprint(), token.fingerprint());
+    assert!(session.logout().await.unwrap().not_revoked.is_none());
+    assert!(!authorised(&server, &renewed).await);
+    assert!(server.journal().judge().is_clean());
 }

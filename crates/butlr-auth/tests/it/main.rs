@@ -3,6 +3,7 @@
 
 mod examples;
 mod flows;
+mod logout;
 #[cfg(target_os = "linux")]
 mod memory;
 mod sharing;
