@@ -389,8 +389,7 @@ impl Flight {
 
     async fn revoke(&mut self) -> Input {
         if let Some(response) = self.received.take() {
-            let result =
-                self.shared.revoke(response.refresh_token.as_ref(), Some(&response.access_token)).await;
+            let result = self.shared.revoke(response.refresh_token.as_ref(), &[&response.access_token]).await;
             if let Err(error) = result {
                 tracing::debug!(session = &*self.shared.name, %error, "a superseded token could not be revoked");
             }

@@ -145,7 +145,7 @@ impl Shared {
                     if let Some(refresh) =
                         overtaken.iter().flat_map(|record| record.refresh_tokens.values()).next()
                     {
-                        let _ = self.revoke(Some(refresh), []).await;
+                        let _ = self.revoke(Some(refresh), &[]).await;
                     }
                     let current = self.current.load_full();
                     return current
@@ -219,7 +219,8 @@ impl Shared {
                 let now = self.setup.clock.now();
                 let issued = record.ledger.access.values().filter(|issued| !issued.is_expired(now));
                 let access = issued.filter_map(|issued| record.access_tokens.get(&issued.fingerprint));
-                not_revoked = self.revoke(refresh, access).await.err();
+                let access: Vec<_> = access.collect();
+                not_revoked = self.revoke(refresh, &access).await.err();
             }
             return Ok(Logout { was_logged_in, not_revoked });
         }
@@ -266,7 +267,7 @@ impl Shared {
     }
 
     async fn give_back(&self, response: &TokenResponse, error: Error) -> Error {
-        let _ = self.revoke(response.refresh_token.as_ref(), [&response.access_token]).await;
+        let _ = self.revoke(response.refresh_token.as_ref(), &[&response.access_token]).await;
         self.emit(Event::NotPersisted);
         error
     }

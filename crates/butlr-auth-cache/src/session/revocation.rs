@@ -17,19 +17,20 @@ impl Shared {
     ///
     /// That a server does not revoke access tokens is its way, and no failure: they end by themselves. One that does
     /// not revoke refresh tokens leaves the session alive, and that is told.
-    pub(super) async fn revoke<'a>(
+    pub(super) async fn revoke(
         &self,
         refresh: Option<&RefreshToken>,
-        access: impl IntoIterator<Item = &'a AccessToken>,
+        access: &[&AccessToken],
     ) -> Result<(), Error> {
         let mut result = Ok(());
         if let Some(token) = refresh {
             result = self.revoke_patiently(Revocation::RefreshToken(token)).await;
         }
         for token in access {
-            let next = self.revoke_patiently(Revocation::AccessToken(token)).await;
-            result =
-                result.and(next.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) }));
+            match self.revoke_patiently(Revocation::AccessToken(token)).await {
+                Err(error) if result.is_ok() && !is_unsupported(&error) => result = Err(error),
+                _ => {}
+            }
         }
         result
     }

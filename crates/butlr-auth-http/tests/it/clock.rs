@@ -9,6 +9,7 @@ use butlr_auth_core::{Clock, Fingerprint, ManualClock, Moment};
 pub(crate) struct Timers(tokio::time::Instant);
 
 impl Timers {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn start() -> Self {
         Self(tokio::time::Instant::now())
     }
