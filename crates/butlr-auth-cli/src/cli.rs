@@ -130,7 +130,8 @@ pub(crate) fn refuse(error: &clap::Error, environment: &Environment) -> Exit {
     if error.use_stderr() && json {
         let message = error.to_string();
         let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
-        let failure = Failure::usage(message.trim()).mend("see `butlr-auth --help`");
+        let message: Vec<&str> = message.split_whitespace().collect();
+        let failure = Failure::usage(message.join(" ")).mend("see `butlr-auth --help`");
         Output::before_arguments(true, environment).failure(&failure);
     } else {
         // It prints to the stream that the answer belongs to; there is nowhere to tell that it is closed.

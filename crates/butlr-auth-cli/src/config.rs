@@ -75,7 +75,7 @@ impl Config {
         }
     }
 
-    fn parse(text: &str, path: PathBuf) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str, path: PathBuf) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text).map_err(|error| malformed(text, &path, &error))?;
         if config.version.is_some_and(|version| version != 1) {
             let message = format!("{} is of a version that this program does not know", path.display());

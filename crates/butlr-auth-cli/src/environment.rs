@@ -29,7 +29,7 @@ impl Environment {
         Self(Box::new(|name| std::env::var_os(name)))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn of<const N: usize>(variables: [(&'static str, &'static str); N]) -> Self {
         let variables = std::collections::BTreeMap::from(variables);
         Self(Box::new(move |name| variables.get(name).map(OsString::from)))

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
+use butlr_auth::core::text::escape;
 use butlr_auth::{Error, ErrorCode, ErrorKind};
 
 use crate::exit::{self, Exit};
@@ -44,7 +45,7 @@ impl Failure {
             std::io::ErrorKind::NotFound => (Exit::NotFound, "not_found"),
             _ => (Exit::NotExecutable, "not_executable"),
         };
-        let shown = butlr_auth::core::text::escape(program, 128);
+        let shown = escape(program, 128);
         Self { exit, kind, message: format!("could not run `{shown}`: {error}"), mend: None }
     }
 
@@ -52,6 +53,11 @@ impl Failure {
     pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
         self.mend.get_or_insert_with(|| mend.into());
         self
+    }
+
+    /// Says what mends it, as it is shown.
+    pub(crate) fn shown_mend(&self) -> Option<String> {
+        self.mend.as_ref().map(|mend| escape(mend, LONGEST))
     }
 
     /// Names the login that brings a session back.
@@ -113,9 +119,13 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// No message is longer.
+pub(crate) const LONGEST: usize = 4096;
+
+/// Names of profiles and keys, paths and whatever a server says may hold what moves a cursor or hides a line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&escape(&self.message, LONGEST))
     }
 }
 

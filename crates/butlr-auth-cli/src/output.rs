@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use butlr_auth::core::text::escape;
 use serde_json::{Value, json};
 
 use crate::cli::{Color, Global};
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, LONGEST};
 
 /// How results and messages are written. Clones write to the same streams.
 #[derive(Clone, Debug)]
@@ -77,14 +78,14 @@ impl Output {
     /// Tells a person something that is neither result nor trouble.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.tell("note", "", Style::new(), text);
+            self.tell("note", "", Style::new(), &escape(text, LONGEST));
         }
     }
 
     /// Tells of something that was survived.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
-            self.tell("warning", "warning: ", AnsiColor::Yellow.on_default().bold(), text);
+            self.tell("warning", "warning: ", AnsiColor::Yellow.on_default().bold(), &escape(text, LONGEST));
         }
     }
 
@@ -133,16 +134,16 @@ impl Output {
             let document = json!({
                 "schema": 1,
                 "kind": failure.kind,
-                "message": failure.message,
-                "mend": failure.mend,
+                "message": failure.to_string(),
+                "mend": failure.shown_mend(),
                 "exit": failure.exit as u8,
             });
             self.say("", Style::new(), &document.to_string());
             return;
         }
-        self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.message);
-        if let Some(mend) = &failure.mend {
-            self.say(" mend: ", AnsiColor::Green.on_default().bold(), mend);
+        self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.to_string());
+        if let Some(mend) = failure.shown_mend() {
+            self.say(" mend: ", AnsiColor::Green.on_default().bold(), &mend);
         }
     }
 

@@ -9,6 +9,7 @@
 #![expect(clippy::panic, reason = "a target panics when something does not hold")]
 
 mod answers;
+mod command_line;
 mod devices;
 mod encoding;
 mod metadata;
@@ -30,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("stored_entry", store::stored_entry),
     ("session", sessions::session),
     ("encoding", encoding::encoding),
+    ("command_line", command_line::command_line),
 ];
 
 /// A secret of ours that a stranger may have seen, and may send back.

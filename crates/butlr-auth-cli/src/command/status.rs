@@ -137,8 +137,9 @@ impl<'a> Report<'a> {
 
     fn text(&self, context: &Context) -> String {
         let profile = self.profile;
+        let escape = |text: &String| butlr_auth::core::text::escape(text, 128);
         let mut rows: Vec<(&str, String)> =
-            vec![("profile", format!("{}  ({})", profile.name, profile.source.as_str()))];
+            vec![("profile", format!("{}  ({})", escape(&profile.name), profile.source.as_str()))];
         if !profile.hidden.is_empty() {
             rows.push(("hides", profile.hidden.join(", ")));
         }
@@ -156,7 +157,6 @@ impl<'a> Report<'a> {
         if !profile.secret.is_nowhere() {
             rows.push(("client secret", profile.secret.shown()));
         }
-        let escape = |text: &String| butlr_auth::core::text::escape(text, 128);
         rows.extend(profile.username.as_ref().map(|username| ("user name", escape(username))));
         rows.extend(self.subject.as_ref().map(|subject| ("subject", escape(subject))));
         if let Some(token) = &self.token {

@@ -10,7 +10,7 @@ pub(super) fn malformed(text: &str, path: &Path, error: &toml::de::Error) -> Fai
         .span()
         .and_then(|span| text.get(..span.start))
         .map_or_else(String::new, |before| format!(" line {}", before.matches('\n').count() + 1));
-    let message = error.message().trim_end();
+    let message = &error.message().trim_end().replace('\n', ": ");
     let failure = Failure::configuration(format!("{}{line}: {}", path.display(), without_value(message)));
     match suggestion(message) {
         Some(meant) => failure.mend(format!("did you mean `{meant}`?")),

@@ -98,6 +98,7 @@ properties! {
     o7_device_authorizations => "device_authorization";
     o8_headers => "headers";
     o9_stored_entries => "stored_entry";
+    o10_command_lines => "command_line";
     o11_sessions => "session";
     o12_encodings => "encoding";
 }
