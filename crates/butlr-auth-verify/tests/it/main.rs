@@ -7,6 +7,7 @@
 )]
 
 mod access_token;
+mod fetching;
 mod header;
 mod id_token;
 mod issuer;
