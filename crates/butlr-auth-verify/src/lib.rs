@@ -13,7 +13,8 @@
 //! # }
 //! ```
 //!
-//! With the feature `axum` the token is an argument of a handler; `examples/resource_server.rs` is a whole server.
+//! With the feature `axum` the token is an argument of a handler; the example `resource_server` of `butlr-auth` is a
+//! whole server. A client puts a [`VerifyingEndpoint`] under its session.
 //!
 //! # The idea
 //!
@@ -71,6 +72,7 @@ mod authorization;
 #[cfg(feature = "axum")]
 mod axum;
 mod claims;
+mod endpoint;
 mod error;
 mod id_token;
 mod json;
@@ -82,6 +84,7 @@ mod verifier;
 
 pub use access_token::VerifiedAccessToken;
 pub use algorithm::Algorithm;
+pub use endpoint::VerifyingEndpoint;
 pub use error::{Reason, VerifyError};
 pub use id_token::{ExpectedIdToken, VerifiedIdToken};
 pub use key_set::KeySet;

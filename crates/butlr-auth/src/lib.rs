@@ -27,6 +27,7 @@
 //! | `butlr-auth-core` | grants, providers, tokens, secrets, the traits: no I/O | [`core`] |
 //! | `butlr-auth-http` | a token endpoint over HTTP | [`http`] |
 //! | `butlr-auth-cache` | stores and sessions | [`cache`] |
+//! | `butlr-auth-verify` | the resource server's side: access tokens and `id_token`s, verified | `verify`, by feature |
 //!
 //! # Grants
 //!
@@ -43,7 +44,8 @@
 //!
 //! # What it is not
 //!
-//! No authorization server, and no verifier of tokens: a client treats access tokens as opaque.
+//! No authorization server. A client treats access tokens as opaque; a resource server verifies them with the feature
+//! `verify`.
 //!
 //! # Features
 //!
@@ -53,6 +55,8 @@
 //! | `encrypted` | encryption around any store |
 //! | `metrics` | [what sessions tell a monitoring system](cache::metrics), over the `metrics` facade |
 //! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
+//! | `verify` | the module `verify`: JWT access tokens and `id_token`s, verified |
+//! | `axum` | an access token as an argument of axum's handlers |
 //!
 //! # Errors
 //!
@@ -66,6 +70,8 @@
 pub use butlr_auth_cache as cache;
 pub use butlr_auth_core as core;
 pub use butlr_auth_http as http;
+#[cfg(feature = "verify")]
+pub use butlr_auth_verify as verify;
 
 #[cfg(feature = "blocking")]
 pub use butlr_auth_cache::BlockingSession;
@@ -96,6 +102,9 @@ mod guides {
     #[cfg(feature = "metrics")]
     #[doc = include_str!("../../../docs/guides/metrics.md")]
     mod metrics {}
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../../../docs/guides/resource-server.md")]
+    mod resource_server {}
 }
 
 /// The README's program, compiled and run with the documentation's examples. It lies outside the package, and is

@@ -18,3 +18,13 @@ fn blocking() {
 fn metrics() {
     metrics::main().unwrap();
 }
+
+#[cfg(feature = "axum")]
+#[path = "../../examples/resource_server.rs"]
+mod resource_server;
+
+#[test]
+#[cfg(feature = "axum")]
+fn resource_server() {
+    resource_server::main().unwrap();
+}

@@ -7,6 +7,8 @@ mod logout;
 #[cfg(target_os = "linux")]
 mod memory;
 mod sharing;
+#[cfg(feature = "verify")]
+mod verify;
 
 use butlr_auth::{
     ClientSecret, Dialect, FileStore, Grant, HttpTokenEndpoint, Password, Provider, Session, TokenEndpoint,
