@@ -96,6 +96,8 @@ struct Renewal {
     /// The record as it was last seen or made.
     known: Option<Box<Record>>,
     watched: Option<Watched>,
+    /// When an attempt last read the record (boot time).
+    read_at: Duration,
     /// The shared result of the last renewal, if it failed, and until when it stands (boot time).
     failure: Option<(Duration, Error)>,
     /// No renewal in the background before this (boot time).

@@ -14,6 +14,10 @@ use crate::{Guard, Hold, Id, Swap, id, metrics};
 /// How often a lease beats while a request is under way.
 const BEAT: Duration = Duration::from_millis(1500);
 
+/// Whoever has not seen the record for longer than this has not seen its lease stand still: the store may have been
+/// out of everybody's reach, the holder's included. Half of how long a lease lasts.
+const SIGHT: Duration = Duration::from_secs(3);
+
 /// How long a typed "log in" stands before the record is looked at again, and a store's failure.
 const RELOAD: Duration = Duration::from_secs(1);
 
@@ -228,6 +232,11 @@ impl Flight {
     async fn load(&mut self) -> Input {
         match self.shared.read().await {
             Ok(read) => {
+                let now = self.shared.setup.clock.boot();
+                let last = std::mem::replace(&mut self.shared.state().read_at, now);
+                if now.saturating_sub(last) > SIGHT {
+                    self.attempt.watched = None;
+                }
                 self.shared.adopt(read.as_ref().map(|(_, record)| record));
                 self.progress.send_modify(|progress| progress.published += 1);
                 self.version = read.as_ref().map(|(entry, _)| entry.write_id());
@@ -239,6 +248,7 @@ impl Flight {
                 Input::Loaded(ledger)
             }
             Err(error) => {
+                self.attempt.watched = None;
                 self.error = Some(error);
                 Input::LoadFailed
             }

@@ -269,3 +269,66 @@ fn a_lease_whose_holder_died_is_taken_over_after_it_was_seen_standing_still() {
     });
     assert!(fixture.has_happened(Event::LeaseStolen) && fixture.has_happened(Event::Replayed));
 }
+
+/// While the store is out of reach a lease stands still for want of a store, and not of a holder.
+// Security: K3.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_not_taken_from_a_holder_that_the_store_was_away_from() {
+    let fixture = Fixture::new();
+    fixture.store.0.without_lock.store(true, Ordering::SeqCst);
+    let (holder, other) = (fixture.logged_in().await, fixture.session());
+    let pass = async |seconds: u32| {
+        for _ in 0..seconds * 10 {
+            fixture.clock.advance(Duration::from_millis(100));
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+    };
+    fixture.clock.advance(LIFETIME);
+    fixture.server.close();
+    let held = tokio::spawn(async move { text(&holder).await });
+    while fixture.server.exchanges() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let watching = tokio::spawn({
+        let other = other.clone();
+        async move { other.token().await }
+    });
+    pass(2).await;
+    fixture.store.0.unreachable.store(true, Ordering::SeqCst);
+    pass(9).await;
+    assert_eq!(watching.await.unwrap().unwrap_err().kind(), ErrorKind::Storage);
+    // The other one looks before the holder has made its next beat.
+    fixture.store.recover();
+    let waiting = tokio::spawn(async move { text(&other).await });
+    pass(4).await;
+    assert_eq!(fixture.server.exchanges(), 2, "the refresh token was sent a second time");
+    fixture.server.open();
+    pass(1).await;
+    assert_eq!(held.await.unwrap(), "access-2");
+    assert_eq!(waiting.await.unwrap(), "access-2");
+    assert!(!fixture.has_happened(Event::LeaseStolen));
+}
+
+/// A store that was frozen answers late, and then tells nothing of what its answer took.
+// Security: K3.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_not_taken_after_an_answer_that_came_late() {
+    let fixture = Fixture::new();
+    fixture.store.0.without_lock.store(true, Ordering::SeqCst);
+    let (holder, other) = (fixture.logged_in().await, fixture.session());
+    fixture.clock.advance(LIFETIME);
+    fixture.server.close();
+    let held = tokio::spawn(async move { text(&holder).await });
+    while fixture.server.exchanges() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let waiting = tokio::spawn(async move { text(&other).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Nobody reads and nobody beats in between: this is what a store that answers nobody looks like.
+    fixture.clock.advance(Duration::from_secs(8));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(fixture.server.exchanges(), 2, "the refresh token was sent a second time");
+    fixture.server.open();
+    assert_eq!(held.await.unwrap(), "access-2");
+    assert_eq!(waiting.await.unwrap(), "access-2");
+}
