@@ -46,8 +46,7 @@ impl TokenStore for PlainStore {
             return Ok(Swap::Conflict);
         }
         fs::write(self.file(key, "new"), entry.to_bytes(key)?).map_err(failed)?;
-        fs::rename(self.file(key, "new"), self.file(key, "json")).map_err(failed)?;
-        Ok(Swap::Swapped)
+        fs::rename(self.file(key, "new"), self.file(key, "json")).map(|()| Swap::Swapped).map_err(failed)
     }
 
     fn promises(&self) -> Promises {

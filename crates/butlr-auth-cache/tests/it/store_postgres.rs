@@ -49,6 +49,16 @@ async fn postgres_store_conforms_through_a_transaction_pooler() -> Tested {
     conformance::check(async || PostgresStore::open(&pooler.url()).unwrap()).await
 }
 
+#[cfg(feature = "encrypted")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn encrypted_postgres_store_conforms() -> Tested {
+    use butlr_auth_cache::{Encrypted, EncryptionKey};
+
+    let Some(server) = or_skip(PostgresServer::start()) else { return Ok(()) };
+    let key = EncryptionKey::generate();
+    conformance::check(async || Encrypted::new(store(&server).await, key.clone())).await
+}
+
 #[tokio::test]
 async fn processes_share_the_postgres_store() -> Tested {
     // In the processes that it starts, the place is the argument, and no server is needed.

@@ -70,6 +70,27 @@ async fn redis_store_conforms_through_a_unix_socket() -> Tested {
     conformance::check(async || RedisStore::open(&url).unwrap()).await
 }
 
+/// Whoever reads along, on the server or on its way, sees no document.
+// Security: K5.
+#[cfg(feature = "encrypted")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn encrypted_redis_store_conforms_and_shows_no_document() -> Tested {
+    use butlr_auth_cache::{Encrypted, EncryptionKey};
+
+    let Some(server) = or_skip(RedisServer::start()) else { return Ok(()) };
+    let encryption = EncryptionKey::generate();
+    let open = || Encrypted::new(store(&server), encryption.clone());
+    conformance::check(async || open()).await?;
+    crate::store_network::write(&open(), None, &crate::store_network::entry()).await;
+    let name = format!("butlr-auth:{}", crate::store_network::key().digest());
+    let shown: Vec<Vec<u8>> =
+        redis::cmd("HVALS").arg(&name).query_async(&mut raw(&server).await).await.unwrap();
+    let shown = shown.concat();
+    assert!(String::from_utf8_lossy(&shown).contains("XChaCha20-Poly1305"));
+    assert!(!format!("{name}{}", String::from_utf8_lossy(&shown)).contains("canary"));
+    Ok(())
+}
+
 #[tokio::test]
 async fn processes_share_the_redis_store() -> Tested {
     // In the processes that it starts, the place is the argument, and no server is needed.
