@@ -1,7 +1,7 @@
 //! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
 
 use butlr_auth::core::Fingerprint;
-use butlr_auth::{EndpointUrl, ErrorKind, Session};
+use butlr_auth::{EndpointUrl, Session};
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
@@ -10,9 +10,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::http;
 use crate::profile::Profile;
-
-/// No answer is longer: 64 MiB.
-const LIMIT: usize = 64 << 20;
 
 /// Sends requests with a session's token.
 #[derive(Debug)]
@@ -105,16 +102,7 @@ impl Api {
             sent.send().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         tracing::debug!(method = %request.method, path = request.url.path(), %status, "called the API");
-        let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?
-        {
-            if body.len() + chunk.len() > LIMIT {
-                let message = format!("{} answered with more than {} MiB", self.base_url.host(), LIMIT >> 20);
-                return Err(Failure::new(ErrorKind::InvalidResponse, message));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = http::body(response, &self.base_url.host()).await?;
         Ok((Answer { status, headers, body }, token.fingerprint()))
     }
 
@@ -126,7 +114,7 @@ impl Api {
 impl Answer {
     /// Whether the token itself is refused: status 401 with `invalid_token` or no code
     /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), or GraphQL's way of saying so.
-    fn refuses_token(&self) -> bool {
+    pub(crate) fn refuses_token(&self) -> bool {
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 let challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();

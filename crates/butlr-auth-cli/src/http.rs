@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use butlr_auth::EndpointUrl;
+use butlr_auth::{EndpointUrl, ErrorKind};
 use reqwest::redirect;
 
 use crate::failure::Failure;
+
+/// No answer is longer: 64 MiB.
+const LIMIT: usize = 64 << 20;
 
 /// Makes a client that follows no redirect: a token is for one origin. What is on this machine is asked directly,
 /// because a proxy would look for it on its own.
@@ -20,9 +23,21 @@ pub(crate) fn client(server: &EndpointUrl, timeout: Duration) -> Result<reqwest:
     settings.build().map_err(|error| Failure::unexpected(format!("could not set up HTTP: {error}")))
 }
 
+/// Reads a body, which has a limit.
+pub(crate) async fn body(mut response: reqwest::Response, host: &str) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(host, &error))? {
+        if body.len() + chunk.len() > LIMIT {
+            let message = format!("{host} answered with more than {} MiB", LIMIT >> 20);
+            return Err(Failure::new(ErrorKind::InvalidResponse, message));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 /// Says why no answer came: the innermost cause, which is what helps.
 pub(crate) fn unreachable(host: &str, error: &reqwest::Error) -> Failure {
-    use butlr_auth::ErrorKind;
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;

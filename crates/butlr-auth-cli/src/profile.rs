@@ -10,7 +10,7 @@ use butlr_auth::cache::{Party, SessionKey};
 use butlr_auth::core::{EndpointIdentity, Metadata};
 use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 
-use crate::config::{GrantName, ProfileConfig};
+use crate::config::{GrantName, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
@@ -35,6 +35,7 @@ pub(crate) struct Profile {
     pub(crate) session: String,
     /// Why it was chosen.
     pub(crate) source: Source,
+    pub(crate) preset: Preset,
     pub(crate) grant: GrantName,
     /// What is known of the server without asking it.
     pub(crate) provider: Provider,
@@ -71,6 +72,8 @@ pub(crate) enum Source {
     EnvironmentClient,
     EnvironmentName,
     DefaultProfile,
+    /// It is one of all that were asked for.
+    Configuration,
     BuiltIn,
 }
 
@@ -81,6 +84,7 @@ impl Source {
             Self::EnvironmentClient => "environment: BUTLR_CLIENT_ID",
             Self::EnvironmentName => "environment: BUTLR_PROFILE",
             Self::DefaultProfile => "configuration: default_profile",
+            Self::Configuration => "configuration",
             Self::BuiltIn => "built in",
         }
     }

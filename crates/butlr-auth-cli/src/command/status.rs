@@ -1,13 +1,16 @@
 //! `status`: who, from where, until when; each value with what said so.
 
+mod online;
+
 use butlr_auth::{Clock as _, SessionState};
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::online::Online;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::profile::{Choice, Profile};
+use crate::profile::{Choice, Profile, Source};
 use crate::store::Place;
 use crate::time::{rfc3339, shown};
 
@@ -16,9 +19,11 @@ Examples:
   butlr-auth status                        the profile that commands use now, and why
   butlr-auth status --all                  every profile of the configuration
   butlr-auth status --check || butlr-auth login
+  butlr-auth status --online --check       has the server revoked it?
   butlr-auth status --json | jq .expires_at
 
-It asks no server: it says what is stored.";
+It says what is stored and asks no server, unless --online says so: then Butlr's API, or by introspection
+any other server, is asked about the stored token.";
 
 /// Show who you are, from where and until when
 #[derive(Debug, Args)]
@@ -31,21 +36,24 @@ pub(crate) struct Arguments {
     /// Exit with 4 if a login is needed
     #[arg(long)]
     check: bool,
+
+    /// Ask the server whether the stored token is good
+    #[arg(long)]
+    online: bool,
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let profiles = if arguments.all { all(context)? } else { vec![context.profile()?] };
     let mut reports = Vec::new();
     for profile in &profiles {
-        reports.push(Report::of(context, profile).await?);
-    }
-    if arguments.check
-        && let Some(report) = reports.iter().find(|report| report.needs_login.is_some())
-    {
-        let why = report.needs_login.unwrap_or_default();
-        let message = format!("profile `{}` needs a login: {why}", report.profile.name);
-        return Err(Failure::new(butlr_auth::ErrorKind::LoginRequired, message)
-            .mend_by_login(&report.profile.login_command()));
+        let mut report = Report::of(context, profile).await?;
+        if arguments.online {
+            report.ask(context).await;
+        }
+        if arguments.check {
+            report.check()?;
+        }
+        reports.push(report);
     }
     if context.output.is_json() {
         let mut documents: Vec<Value> = reports.iter().map(|report| report.document(context)).collect();
@@ -71,7 +79,7 @@ fn all(context: &Context) -> Result<Vec<Profile>, Failure> {
     for name in config.profiles.keys().filter(|name| **name != current.name) {
         let profile = context.choose(Choice { named: Some(name), ..Choice::default() })?;
         // What a profile hides matters for the one in use.
-        profiles.push(Profile { hidden: Vec::new(), ..profile });
+        profiles.push(Profile { hidden: Vec::new(), source: Source::Configuration, ..profile });
     }
     profiles.insert(0, current);
     Ok(profiles)
@@ -84,6 +92,7 @@ struct Report<'a> {
     renewable: bool,
     subject: Option<String>,
     token: Option<butlr_auth::Token>,
+    online: Option<Online>,
 }
 
 impl<'a> Report<'a> {
@@ -103,7 +112,33 @@ impl<'a> Report<'a> {
             renewable: status.renewable && !(profile.is_the_clients_own() && profile.secret.is_nowhere()),
             subject: status.subject,
             token: status.token,
+            online: None,
         })
+    }
+
+    /// Asks the server about a token that is good by the clock.
+    async fn ask(&mut self, context: &Context) {
+        let now = context.clock.boot();
+        if let Some(token) = self.token.as_ref().filter(|token| !token.remaining(now).is_zero()) {
+            self.online = Some(Online::ask(context, self.profile, token).await);
+        }
+    }
+
+    /// Fails if a login is needed, or the server was asked and does not say that the token is good.
+    fn check(&self) -> Result<(), Failure> {
+        let profile = self.profile;
+        let login = |message: String| Failure::new(butlr_auth::ErrorKind::LoginRequired, message);
+        let failure = match (self.needs_login, &self.online) {
+            (Some(why), _) => login(format!("profile `{}` needs a login: {why}", profile.name)),
+            (None, Some(Online::Unknown(failure))) => failure.clone(),
+            (None, Some(Online::NotGood)) => {
+                let failure =
+                    login(format!("the server does not take the token of `{}` any more", profile.name));
+                if self.renewable { failure.mend("run `butlr-auth token --force-refresh`") } else { failure }
+            }
+            (None, None | Some(Online::Good)) => return Ok(()),
+        };
+        Err(failure.mend_by_login(&profile.login_command()))
     }
 
     fn document(&self, context: &Context) -> Value {
@@ -127,6 +162,7 @@ impl<'a> Report<'a> {
             "scope": self.token.as_ref().map(|token| token.scope().to_string()),
             "expires_at": ends.and_then(rfc3339),
             "expires_in": self.token.as_ref().filter(|_| ends.is_some()).map(|token| token.remaining(now).as_secs()),
+            "online": self.online.as_ref().map(Online::document),
             "renewable": self.renewable,
             "configuration": context.config().ok().map(|config| config.path),
             "store": self.store.name.as_str(),
@@ -173,6 +209,7 @@ impl<'a> Report<'a> {
                 rows.push(("scope", token.scope().to_string()));
             }
         }
+        rows.extend(self.online.as_ref().map(|online| ("server says", online.text())));
         rows.push(("renews itself", if self.renewable { "yes" } else { "no" }.to_owned()));
         let kept = self.store.shown(context, profile);
         rows.push(("kept in", format!("{kept}  ({})", self.store.said_by)));

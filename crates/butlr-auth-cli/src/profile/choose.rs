@@ -6,7 +6,7 @@ use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 use super::configured::of_config;
 use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
 use crate::cli::Global;
-use crate::config::{Config, GrantName};
+use crate::config::{Config, GrantName, Preset};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
@@ -136,6 +136,7 @@ fn at_butlr(
         name: name.to_owned(),
         session,
         source: Source::BuiltIn,
+        preset: Preset::Butlr,
         grant: GrantName::Password,
         provider: Provider::butlr_at(&base_url),
         issuer: None,

@@ -54,6 +54,7 @@ pub(super) fn of_config(
         name: name.to_owned(),
         session: name.to_owned(),
         source: Source::CommandLine,
+        preset: described.preset.unwrap_or(Preset::Generic),
         grant,
         provider,
         issuer,

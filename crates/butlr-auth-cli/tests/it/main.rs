@@ -18,6 +18,7 @@ mod plumbing;
 mod profile;
 mod run;
 mod secrets;
+mod status;
 mod store;
 mod terminal;
 mod token;

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 use toml_edit::{Array, InlineTable, Item, Table, value};
 
-use crate::config::{BodyName, Edited, GrantName, Preset};
+use crate::config::{BodyName, Edited, GrantName, Preset, StoreName};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::profile::{Choice, choose};
@@ -64,6 +64,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     revocation_endpoint: Option<String>,
 
+    /// The device authorization endpoint
+    #[arg(long, value_name = "URL")]
+    device_endpoint: Option<String>,
+
+    /// Where to keep its session
+    #[arg(long, value_name = "PLACE")]
+    store: Option<StoreName>,
+
     /// How requests to the token endpoint are encoded [default: form]
     #[arg(long)]
     body: Option<BodyName>,
@@ -112,6 +120,7 @@ impl Arguments {
         set("client_auth", self.client_auth.clone());
         set("body", self.body.as_ref().map(named));
         set("username", self.username.clone());
+        set("store", self.store.as_ref().map(named));
         if let Some(secret) = self.secret()? {
             table.insert("client_secret", value(secret));
         }
@@ -123,6 +132,7 @@ impl Arguments {
             ("token", &self.token_endpoint),
             ("authorization", &self.authorization_endpoint),
             ("revocation", &self.revocation_endpoint),
+            ("device_authorization", &self.device_endpoint),
         ] {
             url.as_ref().map(|url| endpoints.insert(key, value(url)));
         }
