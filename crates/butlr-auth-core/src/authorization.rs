@@ -218,6 +218,31 @@ impl AuthorizationRequest {
         &self.redirect_uri
     }
 
+    /// Tells whether the answer comes on the fragment of the redirect, which a browser sends to no server.
+    #[must_use]
+    pub fn answers_in_fragment(&self) -> bool {
+        matches!(self.response_type, ResponseType::Token)
+    }
+
+    /// Tells whether what came back on the redirect carries the `state` of this attempt, in constant time.
+    ///
+    /// What does not is a stray or a forgery, and a listener waits on; what does is for [`accept`](Self::accept),
+    /// even if something else about it is wrong, because nobody but this server's page was given the `state`.
+    #[must_use]
+    pub fn is_answered_by(&self, redirect: &str) -> bool {
+        let (rest, fragment) = redirect.split_once('#').unwrap_or((redirect, ""));
+        let encoded = if self.answers_in_fragment() {
+            fragment
+        } else {
+            rest.split_once('?').map_or("", |(_, query)| query)
+        };
+        let expected = self.state.expose().as_bytes();
+        redirect.len() <= MAX_REDIRECT
+            && form_urlencoded::parse(encoded.as_bytes())
+                .filter(|(name, _)| name == "state")
+                .any(|(_, state)| state.as_bytes().ct_eq(expected).into())
+    }
+
     /// Takes what came back on the redirect: the whole URL, or its query or fragment alone.
     ///
     /// Checked in this order: every parameter given once, `state` (in constant time), `iss`

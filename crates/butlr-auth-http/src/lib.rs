@@ -53,6 +53,7 @@
 //! | a code for a person to type elsewhere | [`authorize_device`](HttpTokenEndpoint::authorize_device), [`wait_for_device`](HttpTokenEndpoint::wait_for_device) | [8628](https://www.rfc-editor.org/rfc/rfc8628) |
 //! | authorization requests taken beforehand | [`authorization_url`](HttpTokenEndpoint::authorization_url), [`push`](HttpTokenEndpoint::push) | [9126](https://www.rfc-editor.org/rfc/rfc9126) |
 //! | the keys that check its signatures | [`JwksEndpoint`] | [7517](https://www.rfc-editor.org/rfc/rfc7517#section-5) |
+//! | logins in the browser of this machine | `LoopbackListener` (feature `loopback`) | [8252](https://www.rfc-editor.org/rfc/rfc8252) |
 //! | revocation | [`revoke`](butlr_auth_core::TokenEndpoint::revoke) | [7009](https://www.rfc-editor.org/rfc/rfc7009) |
 //! | introspection | [`introspect`](HttpTokenEndpoint::introspect) | [7662](https://www.rfc-editor.org/rfc/rfc7662) |
 //!
@@ -69,7 +70,7 @@
 //!
 //! # Features
 //!
-//! None.
+//! - `loopback`: [`LoopbackListener`], for logins in a browser on this machine.
 //!
 //! # Errors
 //!
@@ -107,6 +108,8 @@ mod form;
 pub mod fuzzing;
 mod introspection;
 mod jwks;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod pushed_authorization;
 mod retry_after;
 mod transport;
@@ -115,3 +118,5 @@ pub use authorization_header::AuthorizationHeader;
 pub use discovery::{Discovery, DiscoveryBuilder};
 pub use endpoint::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 pub use jwks::{JwksDocument, JwksEndpoint};
+#[cfg(feature = "loopback")]
+pub use loopback::LoopbackListener;

@@ -57,6 +57,7 @@
 //! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
 //! | `verify` | the module `verify`: JWT access tokens and `id_token`s, verified |
 //! | `axum` | an access token as an argument of axum's handlers |
+//! | `loopback` | [`LoopbackListener`](http::LoopbackListener): logins in the browser of this machine |
 //!
 //! # Errors
 //!
@@ -89,6 +90,8 @@ pub use butlr_auth_core::{
     ErrorResponse, Grant, GrantType, Introspection, Leniency, Metadata, Password, Provider, Scope,
     SystemClock, Token, TokenEndpoint, TokenResponse, TokenSource,
 };
+#[cfg(feature = "loopback")]
+pub use butlr_auth_http::LoopbackListener;
 pub use butlr_auth_http::{Discovery, HttpTokenEndpoint};
 
 /// The guides' programs.

@@ -237,3 +237,25 @@ proptest! {
         let _ = implicit_request().accept(&format!("{REDIRECT}#{text}"));
     }
 }
+
+// Security: A4.
+#[test]
+fn only_an_answer_with_the_state_of_the_attempt_is_its_own() {
+    let code = code_request();
+    let own = format!("{REDIRECT}?error=server_error&state={}", state(&code));
+    assert!(code.is_answered_by(&own));
+    assert!(code.is_answered_by(&format!("{REDIRECT}?state=other&state={}", state(&code))));
+    for other in [
+        REDIRECT.to_owned(),
+        format!("{REDIRECT}?state="),
+        format!("{REDIRECT}?state={}x", state(&code)),
+        format!("{REDIRECT}?code={}", state(&code)),
+        format!("{REDIRECT}#state={}", state(&code)),
+        format!("{own}&{}", "a".repeat(64 * 1024)),
+    ] {
+        assert!(!code.is_answered_by(&other), "{other}");
+    }
+    let implicit = implicit_request();
+    assert!(implicit.is_answered_by(&format!("{REDIRECT}#state={}", state(&implicit))));
+    assert!(!implicit.is_answered_by(&format!("{REDIRECT}?state={}", state(&implicit))));
+}

@@ -20,6 +20,8 @@ mod forms;
 mod header;
 mod introspection;
 mod logs;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod pushed_authorization;
 mod revocation;
 mod tls;

@@ -1,0 +1,197 @@
+//! The other end of a redirect to this machine.
+
+mod connections;
+mod gate;
+mod page;
+
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use butlr_auth_core::{AuthorizationRequest, AuthorizationResponse, Error, ErrorKind};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use url::{Host, Url};
+
+use self::connections::{Arrival, Connections};
+use self::gate::Gate;
+use self::page::Shown;
+
+/// How long the last page may take to reach the browser before the attempt ends without it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The pause after a connection that could not be taken, as when no file descriptor is left.
+const RECOVERY: Duration = Duration::from_millis(50);
+
+/// A listener on this machine for the one answer to an authorization request
+/// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+///
+/// It is open from [`bind`](Self::bind) until [`answer`](Self::answer) ends or is dropped. Everything that is not the
+/// answer is turned away and changes nothing: other paths, methods, hosts and origins, slow and silent connections, and
+/// answers without the `state` of this attempt. The person sees a page that holds nothing of the answer and takes it
+/// out of the address.
+///
+/// The token of an implicit grant comes on the fragment of the address, which no server sees. A page hands it over from
+/// the browser, to this listener alone.
+///
+/// # Examples
+/// ```
+/// # use std::time::Duration;
+/// # use butlr_auth_testkit::AuthorizationServer;
+/// # use butlr_auth_core::{AuthorizationRequest, AuthorizationResponse, ClientId, Scope, TokenEndpoint as _};
+/// # use butlr_auth_http::{HttpTokenEndpoint, LoopbackListener};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = AuthorizationServer::start().await?;
+/// # let client_id = ClientId::new(&server.public_client().id);
+/// # let endpoint = HttpTokenEndpoint::discover(server.issuer()).await?.client_id(client_id.clone()).build()?;
+/// let listener = LoopbackListener::bind("http://127.0.0.1/callback").await?;
+/// let mut request =
+///     AuthorizationRequest::code(endpoint.provider(), &client_id, listener.redirect_uri(), Scope::empty())?;
+/// println!("open {}", endpoint.authorization_url(&request).await?);
+/// # let redirect = server.approve(request.url().as_str()).await?;
+/// # let browser = reqwest::Client::builder().no_proxy().build()?;
+/// # tokio::spawn(async move { browser.get(redirect).send().await });
+/// let response = listener.answer(&mut request, Duration::from_secs(300)).await?;
+/// if let AuthorizationResponse::Code(grant) = response {
+///     let token = endpoint.exchange(&grant).await?;
+///     # let _ = token;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LoopbackListener {
+    listener: TcpListener,
+    redirect_uri: String,
+    authority: String,
+    path: String,
+}
+
+impl LoopbackListener {
+    /// Opens the listener for a redirect URI on `127.0.0.1` or `[::1]`: at its port, or at a free one if it names none.
+    ///
+    /// Call it right before the browser is opened, and make the authorization request with
+    /// [`redirect_uri`](Self::redirect_uri), which names the port.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the redirect URI is not of the form `http://127.0.0.1/path` or
+    /// `http://[::1]/path`; [`ErrorKind::Busy`] if another program listens at its port; [`ErrorKind::Unsupported`] if
+    /// this machine has no such address.
+    pub async fn bind(redirect_uri: &str) -> Result<Self, Error> {
+        let (mut url, address) = address(redirect_uri)?;
+        let listener = TcpListener::bind(address).await.map_err(|error| unbound(address, error))?;
+        let bound = listener.local_addr().map_err(|error| unbound(address, error))?;
+        if url.set_port(Some(bound.port())).is_err() {
+            return Err(Error::new(ErrorKind::Configuration, "the redirect URI takes no port"));
+        }
+        let (path, authority) = (url.path().to_owned(), bound.to_string());
+        Ok(Self { listener, redirect_uri: url.into(), authority, path })
+    }
+
+    /// Returns the redirect URI with the port that is listened at: what the authorization request must name.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Waits for the answer to `request`, for `at_most` this long in all.
+    ///
+    /// An answer with the `state` of the request ends the attempt, whatever it says. Dropping the future closes the
+    /// listener at once.
+    ///
+    /// # Errors
+    /// As [`AuthorizationRequest::accept`]: [`ErrorKind::Refused`] if the person or the server said no,
+    /// [`ErrorKind::InvalidCallback`] if something about the answer is wrong, or if the only answers that came until
+    /// the deadline were those to other requests. [`ErrorKind::TimedOut`] if none came.
+    pub async fn answer(
+        self,
+        request: &mut AuthorizationRequest,
+        at_most: Duration,
+    ) -> Result<AuthorizationResponse, Error> {
+        let mut deadline = pin!(sleep(at_most));
+        let (arrived, mut arrivals) = mpsc::channel(1);
+        let gate = Gate::new(self.authority, self.path, request.answers_in_fragment());
+        let mut connections = Connections::new(Arc::new(gate), arrived);
+        let mut strays = 0_usize;
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => connections.take(stream),
+                    Err(error) => {
+                        tracing::debug!(%error, "a connection could not be taken");
+                        sleep(RECOVERY).await;
+                    }
+                },
+                Some(arrival) = arrivals.recv() => {
+                    let Arrival { redirect, reply, connection } = arrival;
+                    if !request.is_answered_by(&redirect) {
+                        strays += 1;
+                        tracing::debug!("an answer without the state of this authorization request came");
+                        let _ = reply.send(Shown::Stray);
+                        continue;
+                    }
+                    let answer = request.accept(&redirect);
+                    drop(self.listener);
+                    // The browser may be gone, and the answer is good all the same.
+                    let _ = reply.send(Shown::from(&answer));
+                    let _ = timeout(FAREWELL, connections.end(connection)).await;
+                    return answer;
+                },
+                () = &mut deadline => return Err(late(at_most, strays)),
+                Some(()) = connections.ended() => {}
+            }
+        }
+    }
+}
+
+/// The address to listen at, port 0 for a free one.
+fn address(redirect_uri: &str) -> Result<(Url, SocketAddr), Error> {
+    let refused = || {
+        let message =
+            "a listener takes redirect URIs like http://127.0.0.1/callback and http://[::1]/callback alone";
+        Error::new(ErrorKind::Configuration, message)
+    };
+    let url: Url = redirect_uri.parse().map_err(|_| refused())?;
+    //= https://www.rfc-editor.org/rfc/rfc8252#section-8.3
+    //# While redirect URIs using localhost (i.e., "http://localhost:{port}/{path}") function similarly to loopback IP
+    //# redirects described in Section 7.3, the use of localhost is NOT RECOMMENDED.
+    let ip = match url.host() {
+        Some(Host::Ipv4(ip)) if ip == std::net::Ipv4Addr::LOCALHOST => IpAddr::V4(ip),
+        Some(Host::Ipv6(ip)) if ip == std::net::Ipv6Addr::LOCALHOST => IpAddr::V6(ip),
+        _ => return Err(refused()),
+    };
+    let plain = url.scheme() == "http"
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none();
+    if !plain {
+        return Err(refused());
+    }
+    let address = SocketAddr::new(ip, url.port().unwrap_or(0));
+    Ok((url, address))
+}
+
+fn unbound(address: SocketAddr, error: std::io::Error) -> Error {
+    let (kind, message) = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            (ErrorKind::Busy, format!("another program listens at {address}, where the answer would come"))
+        }
+        _ => (ErrorKind::Unsupported, format!("nothing can be listened to at {address}")),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+fn late(at_most: Duration, strays: usize) -> Error {
+    let within = at_most.as_secs();
+    if strays == 0 {
+        let message = format!("no answer to the authorization request came within {within} s");
+        return Error::new(ErrorKind::TimedOut, message);
+    }
+    let message = format!(
+        "what came back within {within} s carries another `state` than the one that was sent, or none"
+    );
+    Error::new(ErrorKind::InvalidCallback, message)
+}
