@@ -9,8 +9,10 @@
 mod child;
 mod cli;
 mod conductor;
+mod database;
 mod drill;
 mod failpoint;
+mod outage;
 mod place;
 mod report;
 mod strike;
@@ -21,10 +23,12 @@ mod worker;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use butlr_auth_testkit::servers::ServerError;
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use self::conductor::Outcome;
 use crate::workspace::Workspace;
 
 pub(crate) use worker::run as run_worker;
@@ -52,6 +56,9 @@ pub(crate) struct Options {
     /// Stops the holder for longer than a lease lasts, R6 to R8 of the crash table
     #[arg(long)]
     pause: bool,
+    /// Kills the server of the store, brings it back, and freezes it for a while, in turn
+    #[arg(long, conflicts_with_all = ["kill", "pause"])]
+    outage: bool,
     /// Hides the store's kernel lock, so that the lease alone decides who exchanges
     #[arg(long)]
     lease: bool,
@@ -84,7 +91,20 @@ enum Store {
     Memory,
     File,
     Sqlite,
+    /// In a file, encrypted
+    Encrypted,
+    Redis,
+    Postgres,
 }
+
+impl Store {
+    fn has_server(self) -> bool {
+        matches!(self, Self::Redis | Self::Postgres)
+    }
+}
+
+/// How long a server is frozen in a run that is long enough: longer than a lease lasts.
+const LONGEST_FREEZE: Duration = Duration::from_secs(10);
 
 /// A run, with every default filled in.
 #[derive(Clone, Debug)]
@@ -95,6 +115,9 @@ struct Plan {
     lifetime: Duration,
     duration: Duration,
     rows: Vec<Row>,
+    /// For how long the store's server is frozen, if it has outages.
+    freeze: Option<Duration>,
+    /// Whether the lease alone decides who exchanges.
     lease: bool,
     grace: Duration,
     delay: Duration,
@@ -142,35 +165,47 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(rounds) = options.cli_rounds {
         return cli::run(workspace, rounds, options.json);
     }
-    let outcome = conductor::run(&options.plan()?)?;
-    report::print(&outcome, options.json)?;
+    conclude(conductor::run(&options.plan()?)?, options.json)
+}
+
+fn conclude(outcome: Outcome, json: bool) -> Result<()> {
+    report::print(&outcome, json)?;
     match outcome.verdict.violations.len() {
         0 => Ok(()),
         _ => bail!("the journal of this run shows what must not happen: {}", outcome.keep()?.display()),
     }
 }
 
-/// What continuous integration runs: eight processes of fifty tasks for ten seconds, twenty logouts, and five rounds
-/// of the command line.
+/// What continuous integration runs: eight processes of fifty tasks for some seconds on each store, the servers of
+/// stores with outages, then twenty logouts, and five rounds of the command line.
 pub(crate) fn small(workspace: &Workspace) -> Result<()> {
-    let plan = Plan {
-        store: Store::File,
-        processes: 8,
-        tasks: 50,
-        lifetime: Duration::from_secs(2),
-        duration: Duration::from_secs(10),
-        rows: Vec::new(),
-        lease: false,
-        grace: Duration::ZERO,
-        delay: Duration::from_millis(200),
-    };
-    let outcome = conductor::run(&plan)?;
-    report::print(&outcome, false)?;
-    if !outcome.verdict.ok {
-        bail!("the journal of this run shows what must not happen: {}", outcome.keep()?.display());
+    for store in [Store::File, Store::Sqlite, Store::Encrypted, Store::Redis, Store::Postgres] {
+        let plan = Plan {
+            store,
+            processes: 8,
+            tasks: 50,
+            lifetime: Duration::from_secs(2),
+            duration: Duration::from_secs(if store.has_server() { 15 } else { 10 }),
+            rows: Vec::new(),
+            freeze: store.has_server().then_some(Duration::from_secs(3)),
+            lease: store.has_server(),
+            grace: Duration::ZERO,
+            delay: Duration::from_millis(200),
+        };
+        match conductor::run(&plan) {
+            Err(error) if is_skipped(&error) => eprintln!("SKIPPED soak in {store:?}: {error}"),
+            outcome => conclude(outcome?, false)?,
+        }
+        println!();
     }
     drill::logout(20, false)?;
     cli::run(workspace, 5, false)
+}
+
+/// Whether all that is wrong is a server that is not installed on a developer's machine.
+fn is_skipped(error: &anyhow::Error) -> bool {
+    let missing = error.downcast_ref::<ServerError>().and_then(ServerError::missing_package);
+    missing.is_some() && std::env::var_os("CI").is_none()
 }
 
 impl Options {
@@ -192,14 +227,19 @@ impl Options {
                 "a session in memory lives and dies with its one process: no --processes, --kill or --pause"
             );
         }
+        if self.outage && !self.store.has_server() {
+            bail!("--outage is for stores that have a server: redis and postgres");
+        }
+        let duration = self.duration.unwrap_or_else(|| Duration::from_secs(if self.full { 600 } else { 60 }));
         Ok(Plan {
             store: self.store,
             processes,
             tasks: self.tasks.unwrap_or(if self.full { 1000 } else { 50 }),
             lifetime: self.lifetime,
-            duration: self.duration.unwrap_or_else(|| Duration::from_secs(if self.full { 600 } else { 60 })),
+            duration,
             rows,
-            lease: self.lease,
+            freeze: self.outage.then(|| LONGEST_FREEZE.min(duration / 5)),
+            lease: self.lease || self.store.has_server(),
             grace: self.grace,
             delay: self.delay,
         })

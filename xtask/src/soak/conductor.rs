@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::child::{Message, Worker};
+use super::database::Database;
+use super::outage::Outages;
 use super::place::{Place, private};
 use super::strike::Strikes;
 use super::verdict::{Observations, Seen, Strike, Verdict};
@@ -52,6 +54,8 @@ pub(super) struct Scene {
     pub(super) settings: Settings,
     pub(super) session: Session,
     pub(super) runtime: Runtime,
+    /// The server of the store, if it has one.
+    database: Option<Database>,
     folder: TempDir,
 }
 
@@ -69,6 +73,8 @@ impl Scene {
             .successor(if sleeps { Successor::Sibling } else { Successor::Same })
             .journal_file(folder.path().join(JOURNAL));
         let server = runtime.block_on(server.start())?;
+        let (place, database) = Place::make(plan.store, folder.path())?;
+        runtime.block_on(place.prepare())?;
         let (client, user) = (server.client().clone(), server.user().clone());
         let settings = Settings {
             part,
@@ -79,12 +85,12 @@ impl Scene {
             password: user.password,
             grace: plan.grace,
             delay: plan.delay,
-            place: Place::make(plan.store, folder.path())?,
+            place,
             tickets,
             lease: plan.lease,
         };
         let session = Session::builder(settings.endpoint()?).store(settings.place.open()?).open()?;
-        Ok(Self { server, settings, session, runtime, folder })
+        Ok(Self { server, settings, session, runtime, database, folder })
     }
 
     pub(super) fn log_in(&self) -> Result<()> {
@@ -113,13 +119,15 @@ struct Conductor {
     ended: usize,
     stopping: bool,
     strikes: Strikes,
+    outages: Outages,
     observations: Observations,
     clock: SystemClock,
 }
 
 impl Conductor {
-    fn new(plan: &Plan, scene: Scene, to: Sender<Message>) -> Self {
+    fn new(plan: &Plan, mut scene: Scene, to: Sender<Message>) -> Self {
         let strikes = Strikes::new(plan, &scene.settings.tickets);
+        let outages = Outages::new(scene.database.take(), plan.freeze);
         let observations = Observations {
             lifetime: micros(plan.lifetime),
             grace: plan.grace,
@@ -128,7 +136,8 @@ impl Conductor {
         };
         let plan = plan.clone();
         let clock = SystemClock::new();
-        Self { plan, scene, to, workers: Vec::new(), ended: 0, stopping: false, strikes, observations, clock }
+        let (workers, ended, stopping) = (Vec::new(), 0, false);
+        Self { plan, scene, to, workers, ended, stopping, strikes, outages, observations, clock }
     }
 
     fn play(&mut self, from: &Receiver<Message>) -> Result<()> {
@@ -150,9 +159,10 @@ impl Conductor {
             if !arm {
                 self.strikes.disarm(&self.scene.server);
             }
-            if now >= end && self.strikes.is_idle() {
+            if now >= end && self.strikes.is_idle() && self.outages.is_idle() {
                 break;
             }
+            self.outages.advance(now, end)?;
             self.strikes.advance(now, arm, &self.workers, &self.scene.server)?;
             if now >= told + TELL_EVERY {
                 told = now;
@@ -162,6 +172,7 @@ impl Conductor {
         }
         self.finish(from)?;
         self.observations.elapsed = micros(self.clock.boot() - began);
+        self.observations.outages = std::mem::take(&mut self.outages.done);
         self.observations.strikes = std::mem::take(&mut self.strikes.done);
         self.observations.events = self.scene.server.journal().events().to_vec();
         Ok(())

@@ -170,6 +170,7 @@ impl Cast {
             lifetime: Duration::from_secs(600),
             duration: Duration::ZERO,
             rows: Vec::new(),
+            freeze: None,
             lease: false,
             grace,
             delay,

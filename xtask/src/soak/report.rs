@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::conductor::Outcome;
+use super::outage::Kind;
 use super::{Plan, Row, Store};
 
 pub(super) fn print(outcome: &Outcome, json: bool) -> Result<()> {
@@ -41,6 +42,11 @@ fn table(outcome: &Outcome) -> String {
             lines.push(row(what, list(counts)));
         }
     }
+    if !verdict.outages.is_empty() {
+        let count = |kind: Kind| verdict.outages.iter().filter(|outage| **outage == kind).count();
+        let (killed, frozen) = (count(Kind::Killed), count(Kind::Frozen));
+        lines.push(row("outages of the store", format!("killed {killed}, frozen {frozen}")));
+    }
     if !plan.rows.is_empty() {
         let hits = |row: Row| verdict.kills.iter().filter(|hit| hit.row == row).count();
         let rows: BTreeMap<String, u64> =
@@ -64,8 +70,11 @@ fn headline(plan: &Plan) -> String {
         Store::Memory => "in memory",
         Store::File => "in a file",
         Store::Sqlite => "in SQLite",
+        Store::Encrypted => "in an encrypted file",
+        Store::Redis => "in Redis",
+        Store::Postgres => "in PostgreSQL",
     };
-    let lock = if plan.lease { ", without the kernel's lock" } else { "" };
+    let lock = if plan.lease && !plan.store.has_server() { ", without the kernel's lock" } else { "" };
     let (processes, tasks) = (plan.processes, plan.tasks);
     format!(
         "{processes} × {tasks} tasks for {:?} on tokens of {:?} {store}{lock}, reuse forgiven for {:?}",

@@ -14,6 +14,7 @@ use butlr_auth_testkit::{Event, EventKind, Judgement};
 use serde::Serialize;
 
 use super::Row;
+use super::outage::{Kind, Outage};
 use super::wire::Tally;
 
 /// Everything that was seen. Times are microseconds; instants are of the boot clock, which processes share.
@@ -28,6 +29,7 @@ pub(super) struct Observations {
     /// For each login, how many strikes there had been.
     pub(super) logins: Vec<usize>,
     pub(super) strikes: Vec<Strike>,
+    pub(super) outages: Vec<Outage>,
     /// Refresh tokens, and when a worker was about to send each.
     pub(super) sent: Vec<(String, u64)>,
     /// Access tokens that callers were handed.
@@ -94,6 +96,8 @@ pub(super) struct Verdict {
     /// Those after the first one.
     pub(super) logins: Vec<Login>,
     pub(super) kills: Vec<Hit>,
+    /// What befell the store's server.
+    pub(super) outages: Vec<Kind>,
     pub(super) ok: bool,
     pub(super) violations: Vec<String>,
 }
@@ -121,6 +125,7 @@ impl Observations {
             events: self.tally.events.clone(),
             logins: self.logins.iter().skip(1).map(window).collect(),
             kills: self.strikes.iter().map(|strike| Hit { row: self.row(strike) }).collect(),
+            outages: self.outages.iter().map(|outage| outage.kind).collect(),
             ok: false,
             violations: Vec::new(),
         };
@@ -166,9 +171,11 @@ impl Observations {
         check(unexplained as u64, "logins that no row of the crash table explains");
         let journalled = self.events.iter().filter(|event| is_login(event)).count();
         check(journalled.abs_diff(self.logins.len()) as u64, "logins that the journal knows otherwise");
-        let errors: u64 = verdict.errors.values().sum();
+        check(self.not_recovered(), "K1: outages of the store after which nobody renewed");
+        let errors: u64 =
+            verdict.errors.iter().filter(|(kind, _)| !self.excuses(kind)).map(|(_, count)| count).sum();
         if self.strikes.is_empty() {
-            check(errors, "failed gets without any fault");
+            check(errors, "failed gets that no fault explains");
         } else if !self.grace.is_zero() {
             let login = verdict.errors.get("LoginRequired").copied().unwrap_or_default();
             check(login, "callers that were told to log in although the server forgives");
@@ -186,6 +193,16 @@ impl Observations {
         }
         let excused = |token: &str| self.late.get(token).copied().unwrap_or_default();
         refused.iter().map(|(token, refused)| refused.saturating_sub(excused(token))).sum()
+    }
+
+    /// A caller whose token has ended learns that the store is away, or that a renewal waits for it.
+    fn excuses(&self, kind: &str) -> bool {
+        !self.outages.is_empty() && ["Storage", "Busy"].contains(&kind)
+    }
+
+    fn not_recovered(&self) -> u64 {
+        let last = self.sent.iter().map(|(_, at)| *at).max().unwrap_or_default();
+        self.outages.iter().filter(|outage| outage.over_at >= last).count() as u64
     }
 
     /// m: how long before its end a token is no longer handed out without waiting.

@@ -323,10 +323,15 @@ async fn a_lease_is_not_taken_after_an_answer_that_came_late() {
         tokio::task::yield_now().await;
     }
     let waiting = tokio::spawn(async move { text(&other).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let polls = async || {
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+    };
+    polls().await;
     // Nobody reads and nobody beats in between: this is what a store that answers nobody looks like.
     fixture.clock.advance(Duration::from_secs(8));
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    polls().await;
     assert_eq!(fixture.server.exchanges(), 2, "the refresh token was sent a second time");
     fixture.server.open();
     assert_eq!(held.await.unwrap(), "access-2");

@@ -4,6 +4,7 @@ use butlr_auth_testkit::{Event, EventKind};
 
 use super::{Observations, Seen, Strike, Verdict};
 use crate::soak::Row;
+use crate::soak::outage::{Kind, Outage};
 
 const SECOND: u64 = 1_000_000;
 
@@ -276,4 +277,36 @@ fn refresh_token_caught_in_a_strike_may_be_presented_again_but_not_for_ever() {
     check_holds(&observations);
     renew(&mut observations, "refresh-5", 6, 9 * SECOND);
     check_violates(&observations, "I4");
+}
+
+/// Five renewals, and an outage of the store that was over before the last one.
+fn after_an_outage() -> Observations {
+    let mut observations = clean(5);
+    observations.outages.push(Outage { kind: Kind::Frozen, over_at: 5 * SECOND });
+    observations.tally.errors.insert("Storage".to_owned(), 7);
+    observations
+}
+
+#[test]
+fn outage_of_the_store_explains_its_own_errors_and_no_others() {
+    let mut observations = after_an_outage();
+    assert_eq!(check_holds(&observations).outages, [Kind::Frozen]);
+    observations.tally.errors.insert("LoginRequired".to_owned(), 1);
+    check_violates(&observations, "failed gets that no fault explains: 1");
+    observations.outages.clear();
+    check_violates(&observations, "failed gets that no fault explains: 8");
+}
+
+#[test]
+fn outage_of_the_store_explains_no_reuse() {
+    let mut observations = after_an_outage();
+    refuse(&mut observations, "refresh-3");
+    check_violates(&observations, "I2");
+}
+
+#[test]
+fn outage_of_the_store_after_which_nobody_renews_is_a_violation() {
+    let mut observations = after_an_outage();
+    observations.outages.push(Outage { kind: Kind::Killed, over_at: 9 * SECOND });
+    check_violates(&observations, "K1: outages of the store after which nobody renewed: 1");
 }
