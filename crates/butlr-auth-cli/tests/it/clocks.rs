@@ -9,17 +9,6 @@ use butlr_auth_testkit::{AuthorizationServer, Rotation, User};
 
 use crate::world::{Ended, World};
 
-/// Whether a program is there; says loudly what to install if not, and fails in CI.
-#[expect(clippy::print_stderr, reason = "it tells who runs the tests what is left out")]
-fn is_there(program: &str, package: &str) -> bool {
-    let there = Command::new(program).arg("--version").output().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "{program} is missing: apt-get install {package}");
-    if !there {
-        eprintln!("SKIPPED: {program} is missing: apt-get install {package}");
-    }
-    there
-}
-
 impl World {
     /// Runs it while the wall clock says something else.
     fn run_when(&self, when: &str, arguments: &[&str]) -> Ended {
@@ -49,7 +38,7 @@ impl World {
 // Security: L6.
 #[tokio::test]
 async fn a_wall_clock_that_is_wrong_costs_at_most_one_renewal() {
-    if !is_there("faketime", "faketime") {
+    if !crate::world::is_there("faketime", "faketime") {
         return;
     }
     let world = World::new().await;

@@ -11,6 +11,7 @@ mod device;
 mod discovery;
 mod doctor;
 mod failures;
+mod guide;
 mod help;
 mod helper;
 mod login;
