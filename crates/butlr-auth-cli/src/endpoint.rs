@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth::core::{EndpointIdentity, Revocation};
+use butlr_auth::verify::{ExpectedIdToken, Verifier, VerifyingEndpoint};
 use butlr_auth::{
     ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, TokenEndpoint, TokenResponse,
 };
@@ -42,6 +43,19 @@ impl ProfileEndpoint {
         self.http.get_or_try_init(|| self.build()).await
     }
 
+    /// Verifies the `id_token` that came on the redirect itself, through the browser.
+    pub(crate) async fn check_redirect(&self, response: &TokenResponse) -> Result<(), Error> {
+        let Some(id_token) = &response.id_token else { return Ok(()) };
+        let http = self.http().await?;
+        let Some(verifier) = verifier(http)? else { return Ok(()) };
+        let expected = ExpectedIdToken::by_client(self.identity.client_id.as_str());
+        let expected = expected.access_token(&response.access_token).on_redirect();
+        verifier.id_token(id_token.expose(), expected).await.map(drop).map_err(|error| {
+            let message = format!("the id_token that came back is not accepted: {error}");
+            Error::new(Error::from(error.clone()).kind(), message).with_source(error)
+        })
+    }
+
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
@@ -70,6 +84,14 @@ impl ProfileEndpoint {
     }
 }
 
+/// What checks the `id_token`s of a server that says who it is and where its keys are.
+fn verifier(http: &HttpTokenEndpoint) -> Result<Option<Verifier>, Error> {
+    match (http.provider().issuer(), http.provider().jwks_uri()) {
+        (Some(issuer), Ok(uri)) => Verifier::builder(issuer).jwks_uri(uri.clone()).build().map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Carries a failure through the session, which knows the library's errors only. It comes out as it went in.
 fn into_error(failure: Failure) -> Error {
     let kind = match failure.exit {
@@ -83,7 +105,11 @@ fn into_error(failure: Failure) -> Error {
 impl TokenEndpoint for ProfileEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
         tracing::trace!(grant_type = grant.grant_type().as_str(), "ask for a token");
-        self.http().await?.exchange(grant).await
+        let http = self.http().await?;
+        match verifier(http)? {
+            Some(verifier) => VerifyingEndpoint::new(http.clone(), verifier).exchange(grant).await,
+            None => http.exchange(grant).await,
+        }
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {

@@ -14,8 +14,9 @@ pub(crate) enum Exit {
     Refused = 5,
     Temporary = 6,
     Storage = 7,
-    /// `api`: the status is 400 or more, and the body is on stdout.
-    HttpStatus = 8,
+    /// The answer is no. `api`: the status is 400 or more, and the body is on stdout. `inspect --verify`: the token is
+    /// not valid.
+    Negative = 8,
     /// `run`: the command is there and cannot be executed.
     NotExecutable = 126,
     /// `run`: there is no such command.

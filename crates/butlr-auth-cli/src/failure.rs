@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use butlr_auth::core::text::escape;
+use butlr_auth::verify::VerifyError;
 use butlr_auth::{Error, ErrorCode, ErrorKind};
 
 use crate::exit::{self, Exit};
@@ -99,6 +100,9 @@ fn mend_of(error: &Error) -> Option<String> {
         }
         ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_GRANT) => {
             "check the user name, the password or the code"
+        }
+        ErrorKind::InvalidResponse if error.source().is_some_and(|source| source.is::<VerifyError>()) => {
+            "compare the profile's `issuer` and `client_id` with the server's, and the clocks of both"
         }
         ErrorKind::InvalidResponse => "check the URL: a gateway or a captive portal may have answered",
         ErrorKind::InvalidCallback => "start again, and paste the whole address of the page you end on",

@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     print(context, &arguments, &answer)?;
     if answer.is_refusal() {
         context.output.warning(&format!("the API answered {}", answer.status));
-        return Ok(Exit::HttpStatus);
+        return Ok(Exit::Negative);
     }
     Ok(Exit::Done)
 }

@@ -1,9 +1,12 @@
-//! `inspect`: what a JWT says of itself.
+//! `inspect`: what a JWT says of itself, and whether it is true.
+
+mod verify;
 
 use butlr_auth::ErrorKind;
 use butlr_auth::core::UnverifiedClaims;
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -17,16 +20,21 @@ Examples:
   butlr-auth inspect                     the stored token of the profile in use
   pbpaste | butlr-auth inspect -         a token from stdin
   butlr-auth inspect --json | jq .claims
+  butlr-auth inspect --verify --issuer https://as.example.com --audience https://api.example.com
 
-The signature is not checked: nothing that is shown here proves anything.";
+Without --verify the signature is not checked, and nothing that is shown proves anything. With it, a
+token that is not good is shown on stderr as the reason why not, and the exit code is 8.";
 
-/// Decode a JWT, its signature not checked
+/// Decode a JWT, and verify it if asked to
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// `-` reads a token from stdin; a token is never an argument
     #[arg(value_name = "-", value_parser = stdin_only)]
     input: Option<()>,
+
+    #[command(flatten)]
+    verify: verify::Verification,
 }
 
 fn stdin_only(argument: &str) -> Result<(), String> {
@@ -38,30 +46,26 @@ fn stdin_only(argument: &str) -> Result<(), String> {
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let claims = if arguments.input.is_some() {
-        let token = secret::from_stdin().await?;
-        let token = token.trim();
-        UnverifiedClaims::decode(token.strip_prefix("Bearer ").unwrap_or(token))
+    let token = if arguments.input.is_some() {
+        let given = secret::from_stdin().await?;
+        let token = given.trim();
+        Zeroizing::new(token.strip_prefix("Bearer ").unwrap_or(token).to_owned())
     } else {
-        if terminal::is_piped() {
-            context.output.warning("what is piped in is not read: `butlr-auth inspect -` reads it");
-        }
-        let profile = context.profile()?;
-        let status = context.open(&profile).await?.status().await?;
-        let token = status.token.ok_or_else(|| {
-            Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored token", profile.name))
-                .mend_by_login(&profile.login_command())
-        })?;
-        UnverifiedClaims::decode(token.access_token().expose())
+        stored(context).await?
     };
-    let claims = claims.ok_or_else(|| {
+    let is_verified = arguments.verify.is_asked();
+    if is_verified {
+        verify::run(context, &arguments.verify, &token).await?;
+    }
+    let claims = UnverifiedClaims::decode(&token).ok_or_else(|| {
         Failure::new(ErrorKind::InvalidResponse, "this is no JWT: an opaque token says nothing to its client")
     })?;
+    let signature = if is_verified { "verified" } else { "not checked" };
     let part = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
     let at = |claim| claims.seconds(claim).and_then(rfc3339_of_seconds);
     let document = json!({
         "schema": 1,
-        "signature": "not checked",
+        "signature": signature,
         "header": part(claims.header_json()),
         "claims": part(claims.payload_json()),
         "issued_at": at("iat"),
@@ -73,7 +77,21 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let text = serde_json::to_string_pretty(&document)
             .map_err(|error| Failure::unexpected(error.to_string()))?;
         context.output.line(&text)?;
-        context.output.note("signature not checked");
+        context.output.note(&format!("signature {signature}"));
     }
     Ok(Exit::Done)
+}
+
+/// The access token that the profile in use has.
+async fn stored(context: &Context) -> Result<Zeroizing<String>, Failure> {
+    if terminal::is_piped() {
+        context.output.warning("what is piped in is not read: `butlr-auth inspect -` reads it");
+    }
+    let profile = context.profile()?;
+    let status = context.open(&profile).await?.status().await?;
+    let token = status.token.ok_or_else(|| {
+        Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored token", profile.name))
+            .mend_by_login(&profile.login_command())
+    })?;
+    Ok(Zeroizing::new(token.access_token().expose().to_owned()))
 }

@@ -48,6 +48,7 @@ pub(crate) struct EndpointsConfig {
     pub(crate) revocation: Option<String>,
     pub(crate) refresh: Option<String>,
     pub(crate) device_authorization: Option<String>,
+    pub(crate) jwks: Option<String>,
 }
 
 /// A server that this product knows.

@@ -249,5 +249,8 @@ fn with_common_endpoints(mut provider: Provider, described: &ProfileConfig) -> R
         let device = endpoint("endpoints.device_authorization", device)?;
         provider = provider.with_device_authorization_endpoint(device);
     }
+    if let Some(jwks) = &described.endpoints.jwks {
+        provider = provider.with_jwks_uri(endpoint("endpoints.jwks", jwks)?);
+    }
     Ok(provider)
 }

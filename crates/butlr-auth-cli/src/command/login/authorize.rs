@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::secrets::ask_for;
 use crate::config::GrantName;
 use crate::context::Context;
+use crate::endpoint::ProfileEndpoint;
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::spinner;
@@ -36,14 +37,21 @@ pub(super) async fn login(
     let redirect = pasted(context, &url).await?;
     came_back(&redirect, &profile.redirect_uri, &url)?;
     let response = request.accept(&redirect)?;
-    spinner::during(&context.output, "logging in", finish(&session, response)).await
+    spinner::during(&context.output, "logging in", finish(&endpoint, &session, response)).await
 }
 
 /// Makes a session of what came back.
-async fn finish(session: &Session, response: AuthorizationResponse) -> Result<Token, Failure> {
+async fn finish(
+    endpoint: &ProfileEndpoint,
+    session: &Session,
+    response: AuthorizationResponse,
+) -> Result<Token, Failure> {
     match response {
         AuthorizationResponse::Code(code) => Ok(session.login(&code).await?),
-        AuthorizationResponse::Token(response) => Ok(session.login_with(response).await?),
+        AuthorizationResponse::Token(response) => {
+            endpoint.check_redirect(&response).await?;
+            Ok(session.login_with(response).await?)
+        }
         _ => Err(Failure::unexpected("the server gave something else than a code or a token")),
     }
 }
