@@ -24,6 +24,8 @@
 //! | [`MemoryStore`] | nothing: it ends with the process | this process | a mutex |
 //! | `FileStore` (Unix) | the death of process and machine | every process of this host | file locks that the kernel frees |
 //! | `SqliteStore` (Unix, feature `sqlite`) | the death of process and machine | every process of this host | a transaction, and file locks |
+//! | `RedisStore` (feature `redis`) | what the server is set up for | every host that reaches it | a script, and a lease of 6 s |
+//! | `PostgresStore` (feature `postgres`) | the death of process and machine | every host that reaches it | one statement, and a lease of 6 s |
 //! | `Encrypted` (feature `encrypted`) | as the store inside | as the store inside | as the store inside |
 //!
 //! A store of one's own is two calls: see [`TokenStore`]. The feature `conformance` has the tests that it must pass.

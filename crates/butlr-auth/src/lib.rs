@@ -108,6 +108,8 @@ mod guides {
     #[cfg(feature = "axum")]
     #[doc = include_str!("../../../docs/guides/resource-server.md")]
     mod resource_server {}
+    #[doc = include_str!("../../../docs/guides/which-store.md")]
+    mod which_store {}
 }
 
 /// The README's program, compiled and run with the documentation's examples. It lies outside the package, and is
