@@ -1,5 +1,5 @@
 //! Real servers for the tests of stores: Redis, PostgreSQL and PgBouncer, each on a free loopback port with a
-//! folder of its own.
+//! folder of its own, and GNOME Keyring on a bus of its own.
 //!
 //! ```no_run
 //! use butlr_auth_testkit::servers::{self, RedisServer};
@@ -25,6 +25,7 @@ mod pgbouncer;
 mod postgres;
 mod process;
 mod redis;
+mod secret_service;
 
 use std::fmt;
 use std::net::{IpAddr, TcpListener};
@@ -33,6 +34,7 @@ pub use self::certificate::Certificate;
 pub use self::pgbouncer::PgBouncer;
 pub use self::postgres::{PostgresServer, PostgresServerBuilder};
 pub use self::redis::{RedisServer, RedisServerBuilder};
+pub use self::secret_service::SecretService;
 
 /// How often a server is started on another port because somebody else took the free one in between.
 const PORTS: usize = 5;

@@ -1,5 +1,7 @@
 #[cfg(unix)]
 mod file;
+#[cfg(all(unix, not(target_vendor = "apple"), feature = "keyring"))]
+mod keyring;
 
 use std::fmt;
 

@@ -1,6 +1,8 @@
 //! Encryption around the stores of this crate, and keys in files and in the environment.
 
 mod key_file;
+#[cfg(all(feature = "conformance", feature = "keyring"))]
+mod keyring;
 
 use std::fs;
 use std::path::Path;
