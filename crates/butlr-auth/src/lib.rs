@@ -53,6 +53,7 @@
 //! |---|---|
 //! | `blocking` | [`Session::blocking`](cache::Session): sessions for programs without an async runtime |
 //! | `encrypted` | encryption around any store |
+//! | `keyring` | the key of that encryption in the keyring of the desktop |
 //! | `metrics` | [what sessions tell a monitoring system](cache::metrics), over the `metrics` facade |
 //! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
 //! | `verify` | the module `verify`: JWT access tokens and `id_token`s, verified |
@@ -80,6 +81,8 @@ pub use butlr_auth_cache::BlockingSession;
 pub use butlr_auth_cache::FileStore;
 #[cfg(feature = "metrics")]
 pub use butlr_auth_cache::metrics;
+#[cfg(feature = "encrypted")]
+pub use butlr_auth_cache::{Encrypted, EncryptionKey, EncryptionKeys};
 pub use butlr_auth_cache::{
     Event, LoginReason, Logout, MemoryStore, RefreshPolicy, Session, SessionState, SessionStatus, Sessions,
     TokenStore,
@@ -100,6 +103,9 @@ mod guides {
     #[cfg(feature = "blocking")]
     #[doc = include_str!("../../../docs/guides/blocking.md")]
     mod blocking {}
+    #[cfg(all(unix, feature = "encrypted"))]
+    #[doc = include_str!("../../../docs/guides/encryption.md")]
+    mod encryption {}
     #[doc = include_str!("../../../docs/guides/many-identities.md")]
     mod many_identities {}
     #[cfg(feature = "metrics")]

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 impl EncryptionKey {
     /// Reads a key from the keyring of the person who is logged in to this machine. Feature `keyring`, on Linux and
-    /// the BSDs: whatever answers as the Secret Service of the session bus (GNOME Keyring, KWallet, KeePassXC).
+    /// the BSDs: whatever answers as the Secret Service of the session bus (GNOME Keyring, `KWallet`, `KeePassXC`).
     ///
     /// `service` and `user` name the entry, as other programs see it; its value is the key as text.
     ///
