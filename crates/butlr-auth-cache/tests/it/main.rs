@@ -20,6 +20,8 @@ mod store_faults;
 mod store_file;
 #[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
 mod store_fleet;
+#[cfg(all(target_os = "linux", feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_hosts;
 #[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
 mod store_network;
 #[cfg(feature = "conformance")]

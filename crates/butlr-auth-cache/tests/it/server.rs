@@ -135,7 +135,7 @@ impl ParseIdToken for String {
     }
 }
 
-fn refused(code: ErrorCode, status: u16) -> Error {
+pub(crate) fn refused(code: ErrorCode, status: u16) -> Error {
     Error::new(ErrorKind::Refused, format!("as.example.com refused: {code}"))
         .with_delivery(Delivery::Answered)
         .with_status(status)
