@@ -1,6 +1,8 @@
 //! Where a profile's session is kept: the last login decided it, or the configuration does.
 
 mod decision;
+#[cfg(all(feature = "keyring", not(target_vendor = "apple")))]
+mod keyring;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod recorded;
@@ -70,6 +72,16 @@ impl Place {
         })
     }
 
+    /// Whether there can be a session, told without making the place.
+    fn may_hold_sessions(self, context: &Context) -> bool {
+        let is_there = |name: &str| context.state_folder().is_ok_and(|folder| folder.join(name).exists());
+        match self.name {
+            StoreName::Auto | StoreName::File => is_there(SESSIONS),
+            StoreName::Keyring => is_there(ENCRYPTED),
+            _ => true,
+        }
+    }
+
     /// Says where, for people, and without what opens it.
     pub(crate) fn shown(self, context: &Context, profile: &Profile) -> String {
         let settings = &profile.store.settings;
@@ -79,6 +91,7 @@ impl Place {
         };
         match self.name {
             StoreName::Auto | StoreName::File => in_state(SESSIONS),
+            StoreName::Keyring => format!("{}, its key in the keyring", in_state(ENCRYPTED)),
             StoreName::Sqlite => match &settings.sqlite.path {
                 Some(path) => path.display().to_string(),
                 None => in_state(DATABASE),
@@ -91,6 +104,9 @@ impl Place {
 
 /// The folder of plain files, in that of the state.
 const SESSIONS: &str = "sessions";
+
+/// The folder of encrypted files, in that of the state.
+const ENCRYPTED: &str = "encrypted";
 
 /// The database, in the folder of the state.
 const DATABASE: &str = "sessions.sqlite3";
@@ -119,13 +135,29 @@ pub(crate) async fn open(context: &Context, profile: &Profile) -> Result<Arc<dyn
         StoreName::Auto | StoreName::File => {
             Arc::new(FileStore::open(context.state_folder()?.join(SESSIONS))?)
         }
+        #[cfg(all(feature = "keyring", not(target_vendor = "apple")))]
+        StoreName::Keyring => {
+            let opened = keyring::open(context, profile.store.decided.is_some()).await;
+            Arc::new(opened.map_err(|failure| {
+                failure.mend(format!(
+                    "or keep the session elsewhere: `{} --store file`",
+                    profile.login_command()
+                ))
+            })?)
+        }
         #[cfg(feature = "sqlite")]
         StoreName::Sqlite => Arc::new(sqlite::open(context, settings.sqlite.path.as_deref()).await?),
         #[cfg(feature = "redis")]
         StoreName::Redis => Arc::new(redis::open(context, &settings.redis).await?),
         #[cfg(feature = "postgres")]
         StoreName::Postgres => Arc::new(postgres::open(context, &settings.postgres).await?),
-        #[cfg(not(all(feature = "postgres", feature = "redis", feature = "sqlite")))]
+        #[cfg(not(all(
+            feature = "keyring",
+            feature = "postgres",
+            feature = "redis",
+            feature = "sqlite",
+            not(target_vendor = "apple")
+        )))]
         name => {
             let _ = settings;
             let name = name.as_str();

@@ -14,11 +14,13 @@ use super::SecretConfig;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StoreName {
-    /// Decided at login, once
+    /// Decided at login, once: keyring if there is one, else file
     #[default]
     Auto,
     /// Files that only you can read
     File,
+    /// Files encrypted with a key in the keyring of this machine
+    Keyring,
     /// An SQLite database
     Sqlite,
     /// Redis, for several hosts
@@ -32,6 +34,7 @@ impl StoreName {
         match self {
             Self::Auto => "auto",
             Self::File => "file",
+            Self::Keyring => "keyring",
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
             Self::Postgres => "postgres",

@@ -22,15 +22,15 @@ impl Decision {
         profile: &mut Profile,
         asked: Option<StoreName>,
     ) -> Result<Self, Failure> {
-        let before = Place::of(context, profile).ok();
+        let before = Place::of(context, profile).ok().filter(|before| before.may_hold_sessions(context));
         let configured = profile.store.configured;
         let (name, remembered) = match asked {
-            Some(StoreName::Auto) => by_itself(),
+            Some(StoreName::Auto) => by_itself(context, profile).await,
             Some(name) => (name, Some(Recorded::new(name, true))),
             None if configured != StoreName::Auto => (configured, None),
             None => match Recorded::read(context, profile) {
                 Ok(Some(before)) if !before.asked => (before.store, Some(before)),
-                _ => by_itself(),
+                _ => by_itself(context, profile).await,
             },
         };
         profile.store.decided = Some(name);
@@ -60,6 +60,23 @@ impl Decision {
     }
 }
 
-fn by_itself() -> (StoreName, Option<Recorded>) {
-    (StoreName::File, Some(Recorded::new(StoreName::File, false)))
+/// Asks the keyring for the key, which it does or does not give within 3 s, and says so if it does not.
+async fn by_itself(context: &Context, profile: &Profile) -> (StoreName, Option<Recorded>) {
+    if profile.is_the_clients_own() {
+        // It works without a login, where nobody is at the machine, and its secret is worth more than its token.
+        return (StoreName::File, None);
+    }
+    let mut there = profile.clone();
+    there.store.decided = Some(StoreName::Keyring);
+    let name = match super::open(context, &there).await {
+        Ok(_) => StoreName::Keyring,
+        Err(failure) => {
+            tracing::debug!(%failure, "no keyring");
+            context
+                .output
+                .note("no keyring can be used: the session is kept in a file that only you can read");
+            StoreName::File
+        }
+    };
+    (name, Some(Recorded::new(name, false)))
 }

@@ -1,9 +1,12 @@
 //! The places for sessions, each the real one: what is recorded at login, who decides, and what a broken one says.
 
-use butlr_auth_testkit::servers::{self, PostgresServer, RedisServer};
+use std::time::Duration;
+
+use butlr_auth::{Clock as _, SystemClock};
+use butlr_auth_testkit::servers::{self, PostgresServer, RedisServer, SecretService};
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{Ended, World};
 
 /// A world whose sessions are where `store` says, with `settings` below it.
 async fn world(store: &str, settings: &str) -> World {
@@ -182,4 +185,103 @@ async fn a_password_in_the_address_of_a_store_is_refused_and_not_repeated() {
         let ended = world.run(&["-p", "me", "-vv", "token"]).failed(3, "config.toml line");
         assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
     }
+}
+
+/// Waits for nothing that takes longer than the three seconds that a keyring has, and some for a slow machine.
+#[track_caller]
+fn within_its_deadline(run: impl FnOnce() -> Ended) -> Ended {
+    let clock = SystemClock::new();
+    let began = clock.boot();
+    let ended = run();
+    let took = clock.boot() - began;
+    assert!(took < Duration::from_secs(6), "it took {took:?}: {}", ended.stderr);
+    ended
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_is_there_gets_the_key_and_files_hold_no_token() {
+    let Some(keyring) = servers::or_skip(SecretService::start()) else { return };
+    let world = world("", "").await;
+    let bus = [("DBUS_SESSION_BUS_ADDRESS", keyring.address())];
+    world.run_with(&["login", "me", "--secret-stdin"], &bus, world.password()).succeeded();
+    assert_eq!(status(&world, "store", &bus), "keyring");
+    assert_eq!(status(&world, "kept_there_by", &bus), "decided at login");
+    let token = world.run_with(&["-p", "me", "token"], &bus, "").succeeded().stdout;
+    let state = world.home.path().join(".local/state/butlr-auth");
+    assert!(!state.join("sessions").exists());
+    for entry in std::fs::read_dir(state.join("encrypted")).unwrap() {
+        let content = String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned();
+        assert!(!content.contains(token.trim()) && !content.contains("auth0|"), "{content}");
+    }
+    let report = world.run_with(&["-p", "me", "doctor"], &bus, "").succeeded().stdout;
+    assert!(report.contains("its key in the keyring (keyring): written and read; durable"), "{report}");
+    // The client's own session needs no login, and so nobody at the machine.
+    world.run(&["-p", "robot", "token"]).succeeded();
+    world.run_with(&["-p", "robot", "login"], &bus, "").succeeded();
+    world.run_with(&["logout", "me"], &bus, "").succeeded();
+}
+
+// Security: J2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_is_locked_hung_or_gone_is_an_error_and_no_plain_file() {
+    let Some(mut keyring) = servers::or_skip(SecretService::start()) else { return };
+    let world = world("", "").await;
+    let address = keyring.address().to_owned();
+    let bus = [("DBUS_SESSION_BUS_ADDRESS", address.as_str())];
+    let login = ["login", "me", "--secret-stdin"];
+    world.run_with(&login, &bus, world.password()).succeeded();
+    let requests = world.server.journal().token_requests();
+    for fault in ["locked", "hung", "gone", "no bus"] {
+        match fault {
+            "locked" => keyring.lock().unwrap(),
+            "hung" => keyring.pause().unwrap(),
+            "gone" => keyring.kill().unwrap(),
+            _ => {}
+        }
+        let bus = if fault == "no bus" { &[][..] } else { &bus };
+        for arguments in [&["-p", "me", "token"][..], &["-p", "me", "status"], &login] {
+            let ended = within_its_deadline(|| world.run_with(arguments, bus, world.password()));
+            assert!([6, 7].contains(&ended.code), "{fault} {arguments:?}: {}", ended.stderr);
+            assert_eq!(ended.stdout, "", "{fault}");
+            assert!(ended.stderr.contains("keyring"), "{fault}: {}", ended.stderr);
+        }
+        let ended = within_its_deadline(|| world.run_with(&["-p", "me", "doctor", "--offline"], bus, ""));
+        assert!(ended.stdout.contains("FAIL  storage"), "{fault}: {}", ended.stdout);
+        if fault == "hung" {
+            keyring.resume().unwrap();
+        }
+        keyring.restart().unwrap();
+    }
+    assert_eq!(world.server.journal().token_requests(), requests, "a password was spent for nothing");
+    assert!(!world.home.path().join(".local/state/butlr-auth/sessions").exists());
+    world.run_with(&["-p", "me", "token"], &bus, "").succeeded();
+    // Whoever gives it up says so.
+    let ended = world.run_with(&["login", "me", "--secret-stdin", "--store", "file"], &[], world.password());
+    assert!(ended.succeeded().stderr.contains("the session before this one is still in"));
+    world.run(&["-p", "me", "token"]).succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_keyring_a_login_says_so_and_token_asks_none() {
+    let Some(keyring) = servers::or_skip(SecretService::start()) else { return };
+    let world = world("", "").await;
+    let ended = world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).succeeded();
+    assert!(
+        ended.stderr.contains("no keyring can be used: the session is kept in a file"),
+        "{}",
+        ended.stderr
+    );
+    keyring.pause().unwrap();
+    let bus = [("DBUS_SESSION_BUS_ADDRESS", keyring.address())];
+    world.run_with(&["-p", "me", "token"], &bus, "").succeeded();
+    world.run_with(&["token"], &[&world.client()[..], &bus].concat(), "").succeeded();
+    // What was decided stays, though a keyring is there now.
+    keyring.resume().unwrap();
+    world.run_with(&["login", "me", "--secret-stdin"], &bus, world.password()).succeeded();
+    assert_eq!(status(&world, "store", &bus), "file");
+    world.run_with(&["login", "me", "--secret-stdin", "--store", "auto"], &bus, world.password()).succeeded();
+    assert_eq!(status(&world, "store", &bus), "keyring");
+    // An explicit choice falls back to nothing.
+    let login = ["login", "me", "--secret-stdin", "--store", "keyring"];
+    world.run_with(&login, &[], world.password()).failed(7, "login me --store file`");
 }

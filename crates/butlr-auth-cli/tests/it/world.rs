@@ -97,6 +97,8 @@ impl World {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.home.path())
+            // The keyring of whoever runs the tests is not theirs.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
             .env("BUTLR_AUTH_CONFIG", self.home.path().join("config.toml"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -91,6 +91,8 @@ impl Sandbox {
             .args(run.arguments)
             .env_clear()
             .env("HOME", &home)
+            // The person's own keyring is left alone.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
             .env("BUTLR_AUTH_STATE_DIR", self.path(if run.state.is_empty() { "state" } else { run.state }))
             .envs(run.variables.iter().copied())
             .stdin(Stdio::piped())

@@ -90,7 +90,7 @@ fn configuration(server: &AuthorizationServer, secret: &str) -> String {
             vec![&token, &revocation],
         ),
     ];
-    let mut text = format!("{MARK}version = 1\ndefault_profile = \"client\"\n");
+    let mut text = format!("{MARK}version = 1\ndefault_profile = \"client\"\nstore = \"file\"\n");
     for (name, lines, endpoints) in all {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n[profile.{name}]\n{lines}\n");
