@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Helper(command::helper::Arguments),
     Completions(command::completions::Arguments),
     Man(command::man::Arguments),
+    #[command(hide = true)]
+    Open(command::open::Arguments),
 }
 
 impl Command {

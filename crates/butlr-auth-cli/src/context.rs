@@ -95,6 +95,13 @@ impl Context {
         ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), servers, self.global.timeout)
     }
 
+    /// The variables whose values no other program is given.
+    pub(crate) fn secret_variables(&self) -> Result<Vec<String>, Failure> {
+        let mut names = vec![environment::CLIENT_SECRET.to_owned(), environment::PASSWORD.to_owned()];
+        names.extend(self.config()?.secret_variables());
+        Ok(names)
+    }
+
     /// Where sessions are kept, and what is remembered of them.
     pub(crate) fn state_folder(&self) -> Result<PathBuf, Failure> {
         match self.environment.path(environment::STATE_DIR) {

@@ -8,6 +8,7 @@
 compile_error!("butlr-auth keeps sessions in files that only their owner may open, which needs Unix");
 
 mod api;
+mod browser;
 mod cli;
 mod command;
 mod config;

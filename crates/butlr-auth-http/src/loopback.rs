@@ -45,7 +45,7 @@ const RECOVERY: Duration = Duration::from_millis(50);
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let server = AuthorizationServer::start().await?;
-/// # let client_id = ClientId::new(&server.public_client().id);
+/// # let client_id = ClientId::new(server.public_client().id.clone());
 /// # let endpoint = HttpTokenEndpoint::discover(server.issuer()).await?.client_id(client_id.clone()).build()?;
 /// let listener = LoopbackListener::bind("http://127.0.0.1/callback").await?;
 /// let mut request =

@@ -10,6 +10,8 @@ use butlr_auth::{ErrorKind, Scope, Token};
 use clap::Args;
 use serde_json::json;
 
+use self::authorize::Way;
+use crate::browser;
 use crate::config::{GrantName, StoreName};
 use crate::context::Context;
 use crate::environment;
@@ -18,6 +20,7 @@ use crate::failure::Failure;
 use crate::profile::{Choice, Profile, Source};
 use crate::shell;
 use crate::store::Decision;
+use crate::terminal;
 use crate::time::rfc3339;
 
 const EXAMPLES: &str = "\
@@ -26,12 +29,15 @@ Examples:
   butlr-auth login work                     the profile `work`, by its own grant
   pass show butlr | butlr-auth login me --secret-stdin
   butlr-auth login me --secret-file ~/.butlr-password
+  butlr-auth login work --web               in the browser of this machine
+  butlr-auth login work --no-browser        over SSH: paste the address that you end on
   butlr-auth login work --device            where there is no browser: enter a code on a phone
   butlr-auth login --with-token < token     use a token that another program got
 
-Authorization code and implicit grant: open the address that is printed, log in there, and paste the
-address of the page that you end on, even if the browser says that it cannot be reached. Without a
-terminal that address is read from stdin, one line.
+Authorization code and implicit grant: the browser opens, you log in there, and it comes back by
+itself. Over SSH, without a screen and with --no-browser, open the address that is printed and paste
+the address of the page that you end on, even if the browser says that it cannot be reached. Without
+a terminal that address is read from stdin, one line; with --web no terminal is needed.
 
 A password is used once and never stored. Secrets come from a prompt, stdin, a file or the
 environment, never from an argument.";
@@ -60,6 +66,14 @@ pub(crate) struct Arguments {
     #[arg(long, group = "how")]
     implicit: bool,
 
+    /// In the browser of this machine, which comes back by itself
+    #[arg(long, conflicts_with_all = ["user_password", "client_credentials", "device", "with_token"])]
+    web: bool,
+
+    /// Open no browser: print the address, and take the one that you end on
+    #[arg(long, conflicts_with = "web")]
+    no_browser: bool,
+
     /// Import an access token from stdin
     #[arg(long, group = "how", conflicts_with_all = ["secret_stdin", "secret_file"])]
     with_token: bool,
@@ -83,8 +97,11 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let named = context.named(arguments.named.as_deref())?;
-    let for_a_person =
-        arguments.user_password || arguments.device || arguments.implicit || arguments.with_token;
+    let for_a_person = arguments.user_password
+        || arguments.device
+        || arguments.implicit
+        || arguments.web
+        || arguments.with_token;
     let mut profile = context.choose(Choice { named, for_a_person })?;
     let grant = grant(arguments, &profile)?;
     if arguments.scope.is_some() && grant == GrantName::ClientCredentials {
@@ -119,7 +136,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
             GrantName::DeviceCode => device::login(context, &profile, scope).await?,
             GrantName::AuthorizationCode | GrantName::Implicit => {
-                authorize::login(context, &profile, grant, scope).await?
+                authorize::login(context, &profile, grant, scope, way(context, arguments)).await?
             }
         }
     };
@@ -138,6 +155,8 @@ fn grant(arguments: &Arguments, profile: &Profile) -> Result<GrantName, Failure>
         GrantName::DeviceCode
     } else if arguments.implicit {
         GrantName::Implicit
+    } else if arguments.web && profile.grant != GrantName::Implicit {
+        GrantName::AuthorizationCode
     } else {
         return Ok(profile.grant);
     };
@@ -148,7 +167,7 @@ fn grant(arguments: &Arguments, profile: &Profile) -> Result<GrantName, Failure>
             "profile `{}` uses the {} grant, and --{} would log in somebody else",
             profile.name,
             profile.grant.as_str(),
-            if asked == own { "client-credentials" } else { "user-password, --device or --implicit" },
+            if asked == own { "client-credentials" } else { "user-password, --web, --device or --implicit" },
         );
         return Err(Failure::configuration(message).mend(if asked == own {
             "set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or `grant = \"client_credentials\"` in a profile"
@@ -157,6 +176,15 @@ fn grant(arguments: &Arguments, profile: &Profile) -> Result<GrantName, Failure>
         }));
     }
     Ok(asked)
+}
+
+/// By the browser, if a person at the terminal sees it.
+fn way(context: &Context, arguments: &Arguments) -> Way {
+    let by_itself = terminal::is_present()
+        && !context.global.no_input
+        && !arguments.no_browser
+        && browser::is_likely(&context.environment);
+    if arguments.web || by_itself { Way::Browser } else { Way::Paste }
 }
 
 fn report(context: &Context, profile: &Profile, token: &Token) -> Result<(), Failure> {

@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use super::token::outliving;
 use crate::context::Context;
 use crate::core_dumps;
-use crate::environment::{CLIENT_SECRET, PASSWORD};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::form::{self, Form};
@@ -76,8 +75,7 @@ impl FromStr for Variable {
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let profile = context.profile()?;
-    let mut secrets = vec![CLIENT_SECRET.to_owned(), PASSWORD.to_owned()];
-    secrets.extend(context.config()?.secret_variables());
+    let secrets = context.secret_variables()?;
     let token = outliving(context, &context.open(&profile).await?, arguments.min_ttl.unwrap_or_default())
         .await
         .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;

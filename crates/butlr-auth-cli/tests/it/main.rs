@@ -24,4 +24,5 @@ mod status;
 mod store;
 mod terminal;
 mod token;
+mod web;
 mod world;

@@ -139,7 +139,11 @@ impl World {
 
     /// Starts a command that goes on by itself.
     pub(crate) fn start(&self, arguments: &[&str]) -> Started {
-        let mut child = self.command(arguments).spawn().unwrap();
+        self.start_with(arguments, &[])
+    }
+
+    pub(crate) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Started {
+        let mut child = self.command(arguments).envs(variables.iter().copied()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Started { child, stderr, said: String::new() }
     }

@@ -173,7 +173,7 @@ async fn its_pages_are_sealed_and_hold_nothing_of_the_request() {
         assert!(!page.contains("canary") && !page.contains(&attempt.state), "{page}");
         assert!(body.contains("history.replaceState"), "{body}");
     }
-    assert!(done.contains(r#"data-shown="done""#));
+    assert!(done.contains(r#"<main data-shown="done""#));
     attempt.answer.await.unwrap().unwrap();
 }
 
@@ -290,7 +290,7 @@ async fn an_answer_with_another_state_is_a_stray_and_named_at_the_deadline() {
     {
         let page = attempt.get(&format!("/callback{stray}")).await;
         assert_eq!(status(&page), 400, "{stray}");
-        assert!(page.contains(r#"data-shown="stray""#), "{page}");
+        assert!(page.contains(r#"<main data-shown="stray""#), "{page}");
     }
     tokio::time::pause();
     let error = attempt.answer.await.unwrap().unwrap_err();
@@ -336,7 +336,7 @@ async fn a_wrong_answer_with_the_right_state_ends_the_attempt() {
 async fn a_fragment_is_taken_from_the_page_of_the_attempt_alone() {
     let attempt = Attempt::implicit().await;
     let page = attempt.get("/callback?access_token=canary&state=STATE").await;
-    assert!(page.contains(r#"data-shown="hand-over""#), "{page}");
+    assert!(page.contains(r#"<main data-shown="hand-over""#), "{page}");
     assert!(!page.contains("canary"), "{page}");
     let (_, after) = page.split_once(r#"data-attempt=""#).unwrap();
     let key = after.split('"').next().unwrap();

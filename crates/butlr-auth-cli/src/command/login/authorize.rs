@@ -1,11 +1,17 @@
 //! Logins on the server's own page: authorization code and implicit.
 
-use butlr_auth::{AuthorizationRequest, AuthorizationResponse, ErrorKind, Scope, Session, Token};
+use std::pin::pin;
+use std::time::Duration;
+
+use butlr_auth::{
+    AuthorizationRequest, AuthorizationResponse, Error, ErrorKind, LoopbackListener, Scope, Session, Token,
+};
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::secrets::ask_for;
+use crate::browser;
 use crate::config::GrantName;
 use crate::context::Context;
 use crate::endpoint::ProfileEndpoint;
@@ -14,30 +20,107 @@ use crate::profile::Profile;
 use crate::spinner;
 use crate::terminal;
 
-/// Sends a person to the server and takes the address that they come back with.
+/// How long a person has to come back with the answer.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// How the answer comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By the browser of this machine, to a listener.
+    Browser,
+    /// By the person, who pastes the address.
+    Paste,
+}
+
+/// Sends a person to the server and takes what comes back.
 pub(super) async fn login(
     context: &Context,
     profile: &Profile,
     grant: GrantName,
     scope: Scope,
+    way: Way,
 ) -> Result<Token, Failure> {
-    if terminal::is_present() {
+    if way == Way::Paste && terminal::is_present() {
         ask_for(context, "the address that you end on", "give it on stdin, one line")?;
     }
     let endpoint = context.endpoint(profile);
     let http = spinner::during(&context.output, "asking the server", endpoint.http()).await?;
-    let (provider, client_id) = (http.provider(), &profile.client_id);
-    let mut request = if grant == GrantName::Implicit {
-        AuthorizationRequest::implicit(provider, client_id, &profile.redirect_uri, scope)?
-    } else {
-        AuthorizationRequest::code(provider, client_id, &profile.redirect_uri, scope)?
-    };
     let session = context.open(profile).await?;
-    let url = http.authorization_url(&request).await?;
-    let redirect = pasted(context, &url).await?;
-    came_back(&redirect, &profile.redirect_uri, &url)?;
-    let response = request.accept(&redirect)?;
+    let ask = |redirect_uri: &str| {
+        let (provider, client_id) = (http.provider(), &profile.client_id);
+        if grant == GrantName::Implicit {
+            AuthorizationRequest::implicit(provider, client_id, redirect_uri, scope)
+        } else {
+            AuthorizationRequest::code(provider, client_id, redirect_uri, scope)
+        }
+    };
+    let response = match way {
+        Way::Browser => {
+            let listener = LoopbackListener::bind(&profile.redirect_uri).await.map_err(unheard)?;
+            let mut request = ask(listener.redirect_uri())?;
+            let url = http.authorization_url(&request).await?;
+            brought_back(context, listener, &mut request, &url).await?
+        }
+        Way::Paste => {
+            let mut request = ask(&profile.redirect_uri)?;
+            let url = http.authorization_url(&request).await?;
+            let redirect = pasted(context, &url).await?;
+            came_back(&redirect, &profile.redirect_uri, &url)?;
+            request.accept(&redirect)?
+        }
+    };
     spinner::during(&context.output, "logging in", finish(&endpoint, &session, response)).await
+}
+
+/// Opens the browser and waits for it to come back. The address is shown as well, for the case that nothing opens.
+async fn brought_back(
+    context: &Context,
+    listener: LoopbackListener,
+    request: &mut AuthorizationRequest,
+    url: &Url,
+) -> Result<AuthorizationResponse, Failure> {
+    let output = &context.output;
+    show(context, url, "Log in in your browser. If none opens, open this address on this machine:");
+    let mut answer = pin!(listener.answer(request, PATIENCE));
+    let opened_and_answered = async {
+        tokio::select! {
+            answer = &mut answer => return answer,
+            opened = browser::open(context, url) => {
+                if let Err(failure) = opened {
+                    output.warning(&format!("{failure}: open the address yourself, or use --no-browser"));
+                }
+            }
+        }
+        answer.await
+    };
+    spinner::during(output, "waiting for you in the browser; Ctrl-C ends it", opened_and_answered)
+        .await
+        .map_err(unanswered)
+}
+
+/// What to do when there can be no listener.
+fn unheard(error: Error) -> Failure {
+    let busy = error.kind() == ErrorKind::Busy;
+    let mut failure = Failure::from(error);
+    let mend = if busy {
+        "end that program, or paste the address yourself: --no-browser"
+    } else {
+        "set `redirect_uri` in the profile to such an address, or paste the one you end on: --no-browser"
+    };
+    failure.mend = Some(mend.to_owned());
+    failure
+}
+
+/// What to do when the browser brought back nothing that can be used.
+fn unanswered(error: Error) -> Failure {
+    let mend = match error.kind() {
+        ErrorKind::TimedOut => "run it again when there is somebody to log in",
+        ErrorKind::InvalidCallback => "run it again; if it stays like this, tell whoever runs the server",
+        _ => return error.into(),
+    };
+    let mut failure = Failure::from(error);
+    failure.mend = Some(mend.to_owned());
+    failure
 }
 
 /// Makes a session of what came back.
@@ -56,16 +139,23 @@ async fn finish(
     }
 }
 
-/// Shows the address, and takes the one that the person ends on.
-async fn pasted(context: &Context, url: &Url) -> Result<Zeroizing<String>, Failure> {
+/// Shows where to log in.
+fn show(context: &Context, url: &Url, what_to_do: &str) {
     let output = &context.output;
-    output.ask_with(
-        "Open this address, log in, and come back with the address of the page that you end on:",
-        json!({ "url": url.as_str() }),
-    );
+    output.ask_with(what_to_do, json!({ "url": url.as_str() }));
     if !output.is_json() {
         output.ask(url.as_str());
     }
+}
+
+/// Shows the address, and takes the one that the person ends on.
+async fn pasted(context: &Context, url: &Url) -> Result<Zeroizing<String>, Failure> {
+    let output = &context.output;
+    show(
+        context,
+        url,
+        "Open this address, log in, and come back with the address of the page that you end on:",
+    );
     let redirect = if terminal::is_present() {
         Zeroizing::new(terminal::line(output, "Paste it here: ").await?)
     } else {
