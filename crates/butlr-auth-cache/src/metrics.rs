@@ -8,7 +8,7 @@
 //! | [`LEASE_WAIT_DURATION`] | histogram, seconds | `provider` | how long a renewal waited for another process's |
 //! | [`TOKEN_REMAINING_LIFETIME`] | histogram, seconds | `provider` | what a token had left when its successor came |
 //! | [`TOKENS_REJECTED`] | counter | `provider` | tokens that a resource server refused |
-//! | [`EVENTS`] | counter | `provider`, `event` | every [`Event`](crate::Event) |
+//! | [`EVENTS`] | counter | `provider`, `event` | every [`Event`] |
 //!
 //! The names follow OpenTelemetry's manner: dots, and the unit beside the name, see [`describe`]. A label has few
 //! values: a provider's id, a grant type of RFC 6749, `granted` or what kind of error it was, an event. No session's

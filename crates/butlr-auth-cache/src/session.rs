@@ -179,7 +179,8 @@ impl Session {
     /// # Errors
     /// - [`ErrorKind::LoginRequired`] if nothing but a person can bring a token: see [`login`](Self::login).
     /// - The failure of the one exchange that every caller shares, until its back-off has passed.
-    /// - [`ErrorKind::Busy`] if another process renews it for longer than [`RefreshPolicy::chain`].
+    /// - [`ErrorKind::Busy`] if another process renews it for longer than
+    ///   [`RefreshPolicy::chain`](crate::RefreshPolicy::chain).
     /// - [`ErrorKind::Storage`], [`ErrorKind::CorruptRecord`] and [`ErrorKind::Configuration`] of the store.
     pub async fn token(&self) -> Result<Token, Error> {
         self.token_outliving(Duration::ZERO).await

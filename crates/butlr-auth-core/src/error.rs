@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ErrorResponse;
+use crate::{ErrorResponse, Scope};
 
 /// What went wrong, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +78,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     error_response: Option<ErrorResponse>,
+    required_scope: Option<Scope>,
     snippet: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -94,6 +95,7 @@ impl Error {
             status: None,
             retry_after: None,
             error_response: None,
+            required_scope: None,
             snippet: None,
             source: None,
         }))
@@ -121,6 +123,12 @@ impl Error {
     #[must_use]
     pub fn with_error_response(self, response: ErrorResponse) -> Self {
         self.with(|inner| inner.error_response = Some(response))
+    }
+
+    /// Adds the scope that a resource server asks for.
+    #[must_use]
+    pub fn with_required_scope(self, scope: Option<Scope>) -> Self {
+        self.with(|inner| inner.required_scope = scope)
     }
 
     /// Adds a short piece of the answer, already redacted and escaped.
@@ -184,6 +192,13 @@ impl Error {
         self.0.error_response.as_ref()
     }
 
+    /// Returns the scope that a resource server asks for, if it said so
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    #[must_use]
+    pub fn required_scope(&self) -> Option<&Scope> {
+        self.0.required_scope.as_ref()
+    }
+
     /// Returns the beginning of an answer that could not be understood, redacted and escaped.
     #[must_use]
     pub fn snippet(&self) -> Option<&str> {
@@ -213,6 +228,9 @@ impl fmt::Debug for Error {
         }
         if let Some(response) = &inner.error_response {
             debug.field("error_response", response);
+        }
+        if let Some(scope) = &inner.required_scope {
+            debug.field("required_scope", scope);
         }
         if let Some(snippet) = &inner.snippet {
             debug.field("snippet", snippet);

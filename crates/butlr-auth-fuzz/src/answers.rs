@@ -35,6 +35,16 @@ pub(crate) fn headers(input: &[u8]) {
     if let Some(wait) = fuzzing::retry_after(&headers) {
         assert!(wait <= HOUR, "nobody asks for more than an hour");
     }
+    for status in [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+        match fuzzing::refusal(status, &headers, CANARY) {
+            Ok(refused) => assert!(!refused || status == StatusCode::UNAUTHORIZED, "only a 401 is a refusal"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InsufficientScope);
+                check_silent(&format!("{error} {error:?}"));
+                assert!(error.to_string().len() < 1024, "an error is short");
+            }
+        }
+    }
 }
 
 /// Whether there is a token in it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::transport::{Answer, Errand};
-use crate::{answer, body, form, retry_after};
+use crate::{answer, bearer, body, form, retry_after};
 
 /// What a token endpoint's answer to a request that carried these secrets means.
 ///
@@ -35,6 +35,14 @@ pub fn token(
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     retry_after::retry_after(headers)
+}
+
+/// Whether a resource server refuses a token by such an answer (`Ok(true)`), or asks for more scope.
+///
+/// # Errors
+/// As a request with a bearer.
+pub fn refusal(status: StatusCode, headers: &HeaderMap, token: &str) -> Result<bool, Error> {
+    bearer::refusal(status, headers, token)
 }
 
 /// The body and the `Authorization` header of a request with these parameters.

@@ -23,8 +23,9 @@
 //! ```
 //!
 //! [`HttpTokenEndpoint`] is a [`TokenEndpoint`](butlr_auth_core::TokenEndpoint): most programs hand it to a session of
-//! `butlr-auth-cache` and never call it themselves. [`AuthorizationHeader`] is the other end: the header for every
-//! request, from any [`TokenSource`](butlr_auth_core::TokenSource).
+//! `butlr-auth-cache` and never call it themselves. [`Bearer`] is the other end: it puts the token of any
+//! [`TokenSource`](butlr_auth_core::TokenSource) on requests, to the origins that it was given and nowhere else, and has
+//! a token that a server refuses replaced. [`AuthorizationHeader`] is the header alone.
 //!
 //! # The idea
 //!
@@ -70,7 +71,13 @@
 //!
 //! # Features
 //!
-//! - `loopback`: [`LoopbackListener`], for logins in a browser on this machine.
+//! | feature | adds |
+//! |---|---|
+//! | `tower` | `Bearer::layer`: a tower `Layer` for hyper, axum and tonic clients |
+//! | `reqwest-middleware` | [`Bearer`] as a middleware of `reqwest-middleware` |
+//! | `loopback` | `LoopbackListener`, for logins in a browser on this machine |
+//!
+//! Without the first two there is [`Bearer::send`], around any client at all.
 //!
 //! # Errors
 //!
@@ -96,6 +103,7 @@
 
 mod answer;
 mod authorization_header;
+mod bearer;
 mod body;
 mod call;
 mod device;
@@ -115,6 +123,11 @@ mod retry_after;
 mod transport;
 
 pub use authorization_header::AuthorizationHeader;
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+pub use bearer::BearerBody;
+pub use bearer::{Bearer, BearerError};
+#[cfg(feature = "tower")]
+pub use bearer::{BearerLayer, BearerService};
 pub use discovery::{Discovery, DiscoveryBuilder};
 pub use endpoint::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 pub use jwks::{JwksDocument, JwksEndpoint};

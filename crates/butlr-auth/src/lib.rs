@@ -54,7 +54,8 @@
 //! | `blocking` | [`Session::blocking`](cache::Session): sessions for programs without an async runtime |
 //! | `encrypted` | encryption around any store |
 //! | `keyring` | the key of that encryption in the keyring of the desktop |
-//! | `metrics` | [what sessions tell a monitoring system](cache::metrics), over the `metrics` facade |
+//! | `metrics` | what sessions tell a monitoring system, over the `metrics` facade |
+//! | `reqwest-middleware`, `tower` | [`Bearer`], for clients of these |
 //! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
 //! | `verify` | the module `verify`: JWT access tokens and `id_token`s, verified |
 //! | `axum` | an access token as an argument of axum's handlers |
@@ -95,7 +96,7 @@ pub use butlr_auth_core::{
 };
 #[cfg(feature = "loopback")]
 pub use butlr_auth_http::LoopbackListener;
-pub use butlr_auth_http::{Discovery, HttpTokenEndpoint};
+pub use butlr_auth_http::{Bearer, BearerError, Discovery, HttpTokenEndpoint};
 
 /// The guides' programs.
 #[cfg(doctest)]

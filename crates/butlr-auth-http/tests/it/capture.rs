@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 pub(crate) enum Play {
     /// Writes these bytes and keeps the connection.
     Bytes(Vec<u8>),
+    /// Writes what this makes of the request and keeps the connection.
+    #[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
+    By(fn(&Request) -> Vec<u8>),
     /// Writes these bytes for the first request of a connection and plays on with the next.
     First(Vec<u8>, Box<Self>),
     /// Writes what stands there for the path, or status 404.
@@ -163,10 +166,12 @@ async fn serve(mut stream: TcpStream, stage: Stage) -> io::Result<()> {
     }
     while let Some(request) = read(&mut stream).await? {
         let target = request.target.clone();
-        seen.lock().unwrap().push(request);
+        seen.lock().unwrap().push(request.clone());
         match play.clone() {
             Play::Site(site) => stream.write_all(&site.get(&target)).await?,
             Play::Bytes(bytes) => stream.write_all(&bytes).await?,
+            #[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
+            Play::By(answer) => stream.write_all(&answer(&request)).await?,
             Play::First(bytes, next) => {
                 stream.write_all(&bytes).await?;
                 play = *next;

@@ -9,6 +9,8 @@
 
 mod answers;
 mod authorization_request;
+#[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
+mod bearer;
 mod capture;
 mod clock;
 mod device;
