@@ -135,6 +135,25 @@ async fn a_token_from_too_far_ahead_is_renewed_when_the_clocks_agree_better_too(
     timeout(fixture.check_session(&session, "access-3", 3)).await;
 }
 
+// Security: L4.
+#[tokio::test]
+async fn a_lifetime_counts_from_the_request_and_not_from_the_answer() {
+    let fixture = Fixture::new().await;
+    let session = fixture.process(&fixture.clock);
+    fixture.server.close();
+    let renewed = tokio::spawn({
+        let session = session.clone();
+        async move { session.renew().await.unwrap() }
+    });
+    while fixture.server.exchanges() < 2 {
+        tokio::task::yield_now().await;
+    }
+    fixture.clock.advance(Duration::from_secs(100));
+    fixture.server.open();
+    let token = renewed.await.unwrap();
+    assert_eq!(token.remaining(fixture.clock.boot()), LIFETIME - Duration::from_secs(100));
+}
+
 /// Fails where a session turns round and round.
 async fn timeout(work: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(20), work).await.unwrap();

@@ -122,6 +122,7 @@ fn an_old_key_reads_and_the_next_write_takes_the_new_one() {
     before.check_refused(ErrorKind::CorruptRecord, "a key that is not here");
 }
 
+// Security: I8.
 #[test]
 fn a_wrong_key_changes_nothing_and_names_the_right_one() {
     let fixture = Fixture::new();
@@ -146,6 +147,7 @@ fn a_key_that_lies_about_its_id_opens_nothing() {
     other.check_refused(ErrorKind::CorruptRecord, "was changed");
 }
 
+// Security: I8.
 #[test]
 fn entries_of_other_sessions_and_versions_are_refused() {
     let fixture = Fixture::new();
@@ -212,6 +214,7 @@ fn a_document_that_is_too_long_is_not_written() {
 }
 
 /// Every bit of the nonce, the ciphertext and the tag, and every byte of the text around them.
+// Security: I8.
 #[test]
 fn every_flipped_bit_is_noticed() {
     let fixture = Fixture::new();

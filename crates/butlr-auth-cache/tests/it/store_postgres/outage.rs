@@ -9,6 +9,7 @@ use super::{builder, store};
 use crate::store_fleet;
 use crate::store_network::{entry, key, write};
 
+// Security: K1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_usable_token_is_served_while_postgres_is_frozen() {
     let Some(mut server) = or_skip(PostgresServer::start()) else { return };
@@ -47,6 +48,7 @@ async fn two_hosts_half_a_minute_off_refresh_when_time_requires_it() {
 }
 
 /// Each renewal by the host that is ahead costs another one: to the other host that token is not issued yet.
+// Security: L5.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hosts_five_minutes_apart_spend_each_token_once() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };

@@ -20,6 +20,7 @@ async fn raw(server: &PostgresServer) -> tokio_postgres::Client {
     client
 }
 
+// Security: K1.
 #[tokio::test]
 async fn a_server_that_is_away_or_silent_is_an_error_in_time() {
     let refused = PostgresStore::open(&format!("postgres://app:canary@{}/app", closed_port())).unwrap();
@@ -34,6 +35,7 @@ async fn a_server_that_is_away_or_silent_is_an_error_in_time() {
     }
 }
 
+// Security: K1.
 #[tokio::test]
 async fn a_server_that_freezes_is_an_error_in_time_and_found_again() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };
@@ -46,6 +48,7 @@ async fn a_server_that_freezes_is_an_error_in_time_and_found_again() {
     assert!(store.load(&key()).await.unwrap().is_some());
 }
 
+// Security: K2.
 #[tokio::test]
 async fn calls_that_are_dropped_leave_connections_for_others() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };
@@ -61,6 +64,7 @@ async fn calls_that_are_dropped_leave_connections_for_others() {
     assert!(store.load(&key()).await.unwrap().is_some());
 }
 
+// Security: K5.
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_refused() {
     let Some(server) = or_skip(PostgresServer::builder().tls().start()) else { return };
@@ -76,6 +80,7 @@ async fn a_certificate_of_another_authority_is_refused() {
     assert_eq!(plain.load(&key()).await.unwrap_err().kind(), ErrorKind::Storage);
 }
 
+// Security: K5.
 #[tokio::test]
 async fn a_password_is_in_no_message() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };
@@ -144,6 +149,7 @@ async fn a_table_that_is_missing_says_how_to_make_it() {
     }
 }
 
+// Security: K7.
 #[tokio::test]
 async fn what_is_no_session_is_a_corrupt_record_and_stays() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };

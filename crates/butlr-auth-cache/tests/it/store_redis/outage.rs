@@ -46,6 +46,7 @@ async fn two_hosts_half_a_minute_off_refresh_when_time_requires_it() {
 }
 
 /// Each renewal by the host that is ahead costs another one: to the other host that token is not issued yet.
+// Security: L5.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hosts_five_minutes_apart_spend_each_token_once() {
     let Some(server) = or_skip(RedisServer::start()) else { return };
