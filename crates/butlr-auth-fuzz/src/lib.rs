@@ -16,6 +16,7 @@ mod metadata;
 mod redirects;
 mod sessions;
 mod store;
+mod tokens;
 
 /// A target: bytes in, a panic if something does not hold.
 pub type Target = fn(&[u8]);
@@ -26,6 +27,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("error_response", answers::error_response),
     ("redirect", redirects::redirect),
     ("metadata", metadata::metadata),
+    ("key_set", tokens::key_set),
+    ("jwt", tokens::jwt),
     ("device_authorization", devices::device_authorization),
     ("headers", answers::headers),
     ("stored_entry", store::stored_entry),

@@ -95,6 +95,8 @@ properties! {
     o2_error_responses => "error_response";
     o3_redirects => "redirect";
     o4_metadata => "metadata";
+    o5_key_sets => "key_set";
+    o6_jwts => "jwt";
     o7_device_authorizations => "device_authorization";
     o8_headers => "headers";
     o9_stored_entries => "stored_entry";
