@@ -20,6 +20,7 @@ mod ready_header;
 mod saved;
 mod steady;
 mod store_cycle;
+mod verify;
 mod waiting;
 
 use std::path::PathBuf;
@@ -74,6 +75,9 @@ enum Workload {
     /// What one renewal costs in each store
     #[value(name = "W7")]
     StoreCycle,
+    /// A JWT access token verified, beside the JOSE crate's own verification
+    #[value(name = "W8")]
+    Verify,
     /// Many processes on one session, and a fleet that does nothing
     #[value(name = "W9")]
     Fleet,
@@ -135,6 +139,7 @@ fn measure(workspace: &Workspace, workloads: &[Workload]) -> Result<()> {
             Workload::Identities => identities::run(&mut report)?,
             Workload::FirstToken => first_token::run(workspace, &mut report)?,
             Workload::StoreCycle => store_cycle::run(&mut report)?,
+            Workload::Verify => verify::run(&mut report)?,
             Workload::Fleet => fleet::run(&mut report)?,
             Workload::MinimalProgram => minimal_program::run(workspace, &mut report)?,
         }

@@ -91,7 +91,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "an answer is to be refused within real time")]
 async fn play(case: Case, surface: Surface, logs: &Logs) -> Result<Outcome> {
     let server = HostileServer::start(&case, surface, SENT).await?;
     let deadline = if case.takes_for_ever() { SHORT } else { USUAL };

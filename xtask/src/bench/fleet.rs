@@ -16,7 +16,7 @@ use super::issuer::Issuer;
 
 const PROCESSES: usize = 32;
 const TASKS: usize = 1_000;
-const STORES: [&str; 2] = ["file", "sqlite"];
+const STORES: [&str; 4] = ["file", "sqlite", "redis", "postgres"];
 const IDLE: Duration = Duration::from_secs(10);
 
 /// What is wanted of a soak's verdict.
