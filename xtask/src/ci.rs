@@ -14,7 +14,7 @@ use self::summary::{Outcome, Summary};
 #[cfg(unix)]
 use crate::soak;
 use crate::workspace::Workspace;
-use crate::{deps, docs, hostile, interop, msrv, tidy};
+use crate::{deps, docs, hostile, interop, msrv, security, tidy};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Fmt,
     /// The lints, with all features and without the default ones
     Clippy,
+    /// Each feature of each crate alone
+    Features,
     /// All unit, integration and documentation tests
     Test,
     /// Every hostile answer to every kind of request
@@ -53,6 +55,8 @@ pub(crate) enum Step {
     Doc,
     /// The dependency rules: architecture, licences, bans, duplicates
     Deps,
+    /// The page that says which test shows which row of the security bar
+    Security,
     /// Long files, forgotten marks, dead links
     Tidy,
     /// The minimum supported Rust version
@@ -117,6 +121,7 @@ impl Step {
         match self {
             Self::Fmt => fmt(workspace),
             Self::Clippy => clippy(workspace),
+            Self::Features => features(workspace),
             Self::Test => test(workspace, options),
             Self::Hostile => hostile::run(&hostile::Options::default()),
             Self::Model => model(workspace),
@@ -125,6 +130,7 @@ impl Step {
             Self::Interop => interop::run(workspace, &interop::Options::default()),
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
+            Self::Security => security::run(workspace, &security::Options::default()),
             Self::Tidy => tidy::run(workspace),
             Self::Msrv => msrv::check(workspace),
         }
@@ -149,6 +155,22 @@ fn clippy(workspace: &Workspace) -> Result<()> {
     for member in workspace.members()?.into_iter().filter(crate::workspace::Member::is_published) {
         let name = member.name;
         cmd!(shell, "cargo clippy --package {name} --no-default-features --locked -- {deny...}").run()?;
+    }
+    Ok(())
+}
+
+/// What `clippy` does not build: all features and none are there, one alone is not.
+fn features(workspace: &Workspace) -> Result<()> {
+    let shell = &workspace.shell;
+    for member in workspace.members()?.into_iter().filter(crate::workspace::Member::is_published) {
+        let name = &member.name;
+        for feature in member.features() {
+            cmd!(
+                shell,
+                "cargo check --package {name} --lib --no-default-features --features {feature} --locked"
+            )
+            .run()?;
+        }
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 const ROWS: &str = "docs/security/rows.toml";
 const PAGE: &str = "docs/security.md";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
     /// Writes docs/security.md instead of comparing it
     #[arg(long)]
@@ -93,6 +93,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// The rows that the tests of a file name, by the start of their names or in a comment above them.
 fn shown_in(path: &str, text: &str) -> Vec<(String, Shown)> {
     static FUNCTION: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*(?:async )?fn (\w+)"));
+    // A test whose function a macro writes: `o1_token_responses => "token_response";`
+    static ROW: LazyLock<Regex> = LazyLock::new(|| compile(r#"^    ([a-o]\d{1,2}_\w+) => ""#));
     static PREFIX: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:[a-o]\d{1,2}_)+"));
     let mut found = Vec::new();
     let mut announced: Vec<String> = Vec::new();
@@ -112,6 +114,10 @@ fn shown_in(path: &str, text: &str) -> Vec<(String, Shown)> {
             let shown = Shown { path: path.to_owned(), test: name.to_owned() };
             found.extend(announced.drain(..).map(|row| (row, shown.clone())));
             is_test = false;
+        } else if let Some(name) = ROW.captures(line).and_then(|row| row.get(1)) {
+            let shown = Shown { path: path.to_owned(), test: name.as_str().to_owned() };
+            let prefix = PREFIX.find(name.as_str()).map_or("", |prefix| prefix.as_str());
+            found.extend(prefix.split_terminator('_').map(|row| (row.to_uppercase(), shown.clone())));
         }
     }
     found

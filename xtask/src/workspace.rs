@@ -102,4 +102,12 @@ impl Member {
         let publish = self.manifest.get("package").and_then(|package| package.get("publish"));
         publish.and_then(|publish| publish.as_bool()) != Some(false)
     }
+
+    /// What can be switched on, `default` aside.
+    pub(crate) fn features(&self) -> Vec<String> {
+        let features = self.manifest.get("features").and_then(|features| features.as_table_like());
+        let names =
+            features.into_iter().flat_map(|features| features.iter().map(|(name, _)| name.to_owned()));
+        names.filter(|name| name != "default").collect()
+    }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::{
     CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, TokenEndpointDescription,
 };
@@ -113,6 +115,35 @@ impl Provider {
     pub fn with_authorization_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.authorization_parameters.push((name.into(), value.into()));
         self
+    }
+
+    /// Names a resource that tokens shall be for, by a `resource` parameter on every authorization and token request
+    /// ([RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)). Several are named one by one. Endpoints
+    /// that are added later are not told.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if it is no absolute URI, or has a fragment.
+    ///
+    /// ```
+    /// # use butlr_auth_core::{Dialect, GrantType, Provider};
+    /// let provider = Provider::new("example", "https://as.example.com/token".parse()?, Dialect::form())
+    ///     .with_resource("https://api.example.com/rooms")?
+    ///     .with_resource("urn:example:reports")?;
+    /// assert_eq!(provider.authorization_parameters().len(), 2);
+    /// assert!(provider.with_resource("/rooms").is_err());
+    /// # Ok::<(), butlr_auth_core::Error>(())
+    /// ```
+    pub fn with_resource(mut self, resource: &str) -> Result<Self, Error> {
+        let is_absolute = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+        if !is_absolute {
+            let message = "a resource is an absolute URI without a fragment";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        let endpoints = self.grant_endpoints.values_mut().chain(&mut self.token_endpoint);
+        for endpoint in endpoints {
+            endpoint.dialect.parameters.push(("resource".to_owned(), resource.to_owned()));
+        }
+        Ok(self.with_authorization_parameter("resource", resource))
     }
 
     /// Requires `iss` on every authorization response, as a server does that announces

@@ -16,7 +16,13 @@ fn all_steps_run_when_none_is_named() {
 #[test]
 fn step_names_are_the_words_of_the_command_line() {
     let names: Vec<String> = Step::value_variants().iter().map(|step| step.name()).collect();
-    assert_eq!(names, ["fmt", "clippy", "test", "hostile", "model", "soak", "doc", "deps", "tidy", "msrv"]);
+    assert_eq!(
+        names,
+        [
+            "fmt", "clippy", "features", "test", "hostile", "model", "soak", "interop", "doc", "deps",
+            "security", "tidy", "msrv"
+        ]
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use butlr_auth_cache::{FileStore, MemoryStore, Session};
 use butlr_auth_core::{
     AccessToken, AuthorizationRequest, AuthorizationResponse, ClientId, ClientSecret, Error, ErrorKind,
-    Grant, GrantType, Provider, RefreshToken, Revocation, Scope, TokenEndpoint as _, TokenResponse,
+    Grant, Provider, RefreshToken, Revocation, Scope, TokenEndpoint as _, TokenResponse,
 };
 use butlr_auth_http::{Discovery, HttpTokenEndpoint, HttpTokenEndpointBuilder};
 
@@ -203,12 +203,7 @@ impl<'a> Flows<'a> {
     }
 
     pub(super) async fn resource_indicator(&self, resource: &str) -> Result<()> {
-        let mut provider = self.provider.clone().with_authorization_parameter("resource", resource);
-        for grant_type in [GrantType::AuthorizationCode, GrantType::RefreshToken] {
-            let description = provider.token_endpoint(grant_type)?.clone();
-            let dialect = description.dialect.with_parameter("resource", resource);
-            provider = provider.with_grant_endpoint(grant_type, description.url, dialect);
-        }
+        let provider = self.provider.clone().with_resource(resource)?;
         let endpoint = || self.built(HttpTokenEndpoint::builder(provider.clone()), &self.peer.app);
         let session = Session::builder(endpoint()?).store(MemoryStore::new());
         let session = session.scope("openid offline_access read".parse()?).open()?;

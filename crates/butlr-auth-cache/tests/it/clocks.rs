@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use butlr_auth_cache::{MemoryStore, Session};
-use butlr_auth_core::{Clock as _, ManualClock};
+use butlr_auth_core::{
+    Clock as _, EndpointIdentity, Error, Grant, GrantType, ManualClock, Revocation, TokenEndpoint,
+    TokenResponse,
+};
 
 use crate::server::{Server, password};
 
@@ -41,6 +45,44 @@ impl Fixture {
         session.shutdown().await;
         assert_eq!(self.server.exchanges(), exchanges);
     }
+}
+
+/// Thirty seconds go by between the question and the answer.
+#[derive(Debug)]
+struct Slow(Server, ManualClock);
+
+#[async_trait]
+impl TokenEndpoint for Slow {
+    async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        self.1.advance(Duration::from_secs(30));
+        self.0.exchange(grant).await
+    }
+
+    async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
+        self.0.revoke(token).await
+    }
+
+    fn supports(&self, grant_type: GrantType) -> bool {
+        self.0.supports(grant_type)
+    }
+
+    fn identity(&self) -> &EndpointIdentity {
+        self.0.identity()
+    }
+}
+
+// Security: L4.
+#[tokio::test]
+async fn a_lifetime_counts_from_the_request() {
+    let clock = ManualClock::new();
+    let slow = Slow(Server::new(LIFETIME), clock.clone());
+    let session = Session::builder(slow).store(MemoryStore::new()).clock(clock.clone()).open().unwrap();
+    let began = clock.boot();
+    let logged_in = session.login(&password()).await.unwrap();
+    assert_eq!(logged_in.validity().expires_at, began + LIFETIME);
+    let began = clock.boot();
+    let renewed = session.renew().await.unwrap();
+    assert_eq!(renewed.validity().expires_at, began + LIFETIME);
 }
 
 // Security: L1.

@@ -14,6 +14,7 @@ mod failures;
 mod guide;
 mod help;
 mod helper;
+mod herd;
 mod inspect;
 mod login;
 mod plumbing;

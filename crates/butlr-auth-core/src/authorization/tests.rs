@@ -102,7 +102,7 @@ fn the_right_answer_becomes_a_grant_with_everything_the_token_request_needs() {
     assert_eq!(code_verifier.challenge(), sent(&request)["code_challenge"]);
 }
 
-// Security: A4.
+// Security: A4, H9.
 #[test]
 fn a_strange_answer_leaves_the_attempt_waiting_and_the_right_one_ends_it() {
     let mut request = code_request();

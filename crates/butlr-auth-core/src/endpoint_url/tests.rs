@@ -15,6 +15,7 @@ fn https_is_accepted() {
     check("https://as.example.com:8443/token?tenant=a", true);
 }
 
+// Security: B7.
 #[test]
 //= https://www.rfc-editor.org/rfc/rfc6749#section-3.2
 //= type=test

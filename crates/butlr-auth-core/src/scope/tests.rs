@@ -10,6 +10,7 @@ fn order_and_repetition_do_not_matter_and_case_does() {
     assert_eq!(scope.to_string(), "a b");
 }
 
+// Security: A21.
 #[test]
 //= https://www.rfc-editor.org/rfc/rfc6749#section-3.3
 //= type=test

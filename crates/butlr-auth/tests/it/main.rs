@@ -6,6 +6,8 @@ mod flows;
 mod logout;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(feature = "encrypted")]
+mod secret_types;
 mod sharing;
 #[cfg(feature = "verify")]
 mod verify;

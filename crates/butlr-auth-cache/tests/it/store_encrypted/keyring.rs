@@ -93,7 +93,7 @@ fn check(answer: &str, begins: &str, says: &str) {
     assert!(answer.starts_with(begins) && answer.contains(says), "{answer}");
 }
 
-// Security: J1, J5.
+// Security: J1, J4, J5.
 #[test]
 fn one_key_is_made_for_all_processes_and_outlives_the_keyring() {
     if let Some(place) = child::place() {
