@@ -185,7 +185,7 @@ pub(crate) fn small(workspace: &Workspace) -> Result<()> {
             processes: 8,
             tasks: 50,
             lifetime: Duration::from_secs(2),
-            duration: Duration::from_secs(if store.has_server() { 15 } else { 10 }),
+            duration: Duration::from_secs(if store.has_server() { 20 } else { 10 }),
             rows: Vec::new(),
             freeze: store.has_server().then_some(Duration::from_secs(3)),
             lease: store.has_server(),
