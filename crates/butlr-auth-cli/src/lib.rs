@@ -25,6 +25,8 @@ mod form;
 pub mod fuzzing;
 mod http;
 mod interrupt;
+#[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
+mod keyring;
 mod logging;
 mod output;
 mod profile;

@@ -11,6 +11,7 @@ use crate::config::SecretConfig;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::file::File;
+use crate::keyring;
 
 /// No secret is longer: 64 KiB.
 const LIMIT: usize = 64 * 1024;
@@ -25,7 +26,8 @@ pub(crate) enum SecretPlace {
     Variable(String),
     File(PathBuf),
     Command(Vec<String>),
-    Keyring,
+    /// In the keyring, under this name.
+    Keyring(String),
     /// Given for this one login.
     Given(Given),
 }
@@ -40,18 +42,17 @@ impl std::fmt::Debug for Given {
     }
 }
 
-impl From<SecretConfig> for SecretPlace {
-    fn from(config: SecretConfig) -> Self {
+impl SecretPlace {
+    /// The place that the configuration names; `name` is what it is called in a keyring.
+    pub(crate) fn of(config: SecretConfig, name: impl FnOnce() -> String) -> Self {
         match config {
             SecretConfig::Env(name) => Self::Variable(name),
             SecretConfig::File(path) => Self::File(path),
             SecretConfig::Command(words) => Self::Command(words),
-            SecretConfig::Keyring => Self::Keyring,
+            SecretConfig::Keyring => Self::Keyring(name()),
         }
     }
-}
 
-impl SecretPlace {
     pub(crate) fn is_nowhere(&self) -> bool {
         matches!(self, Self::Nowhere)
     }
@@ -63,7 +64,7 @@ impl SecretPlace {
             Self::Variable(name) => format!("environment variable {name}"),
             Self::File(path) => format!("file {}", path.display()),
             Self::Command(words) => format!("command {}", words.first().map_or("", String::as_str)),
-            Self::Keyring => "keyring".to_owned(),
+            Self::Keyring(name) => format!("keyring, {name}"),
             Self::Given(_) => "given at login".to_owned(),
         }
     }
@@ -87,10 +88,10 @@ impl SecretPlace {
             },
             Self::File(path) => from_file(path).map(Some),
             Self::Command(words) => from_command(what, words).await.map(Some),
-            Self::Keyring => Err(Failure::configuration(
-                "a client secret in the keyring is not supported by this version: it comes with a later one",
-            )
-            .mend("use `client_secret = { file = … }`, `{ command = […] }` or `{ env = … }`")),
+            Self::Keyring(name) => match keyring::read(name).await? {
+                Some(secret) => Ok(Some(secret)),
+                None => Err(Failure::new(ErrorKind::LoginRequired, format!("the keyring holds no {name}"))),
+            },
         }
     }
 }

@@ -116,7 +116,7 @@ fn server(kind: &str, url: Option<&UrlConfig>) -> String {
         None => format!("{kind}, without a URL"),
         Some(UrlConfig::Plain(url)) => format!("{kind} at {}", url.host_str().unwrap_or_else(|| url.path())),
         Some(UrlConfig::Secret(secret)) => {
-            format!("{kind}, its URL in {}", SecretPlace::from(secret.clone()).shown())
+            format!("{kind}, its URL in {}", SecretPlace::of(secret.clone(), String::new).shown())
         }
     }
 }

@@ -56,7 +56,7 @@ async fn examine(context: &Context, offline: bool) -> Vec<Check> {
         Err(failure) => return vec![Check::failed("configuration", &failure)],
     };
     let mut checks = vec![configuration(context, &profile)];
-    checks.extend(secret(context, &profile));
+    checks.extend(secret(context, &profile).await);
     let storage = storage::check(context, &profile).await;
     let can_be_read = storage.state != State::Failed;
     checks.push(storage);
@@ -87,7 +87,7 @@ fn configuration(context: &Context, profile: &Profile) -> Check {
 }
 
 /// Whether the client's secret is where it should be. A command is not run: it may ask its user.
-fn secret(context: &Context, profile: &Profile) -> Option<Check> {
+async fn secret(context: &Context, profile: &Profile) -> Option<Check> {
     let what = profile.secret.shown();
     let found = match &profile.secret {
         SecretPlace::Nowhere if profile.is_the_clients_own() => Err(Failure::new(
@@ -101,6 +101,10 @@ fn secret(context: &Context, profile: &Profile) -> Option<Check> {
                 .mend(format!("set {name}")))
         }
         SecretPlace::File(path) => crate::secret::from_file(path).map(|_| ()),
+        SecretPlace::Keyring(_) => {
+            let fetched = profile.secret.fetch("client secret", &context.environment).await;
+            fetched.map(|_| ()).map_err(|failure| failure.mend_by_login(&profile.login_command()))
+        }
         _ => Ok(()),
     };
     Some(match found {

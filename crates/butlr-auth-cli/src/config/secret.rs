@@ -40,13 +40,13 @@ impl<'de> Deserialize<'de> for SecretConfig {
             type Value = SecretConfig;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("one of { env = … }, { file = … }, { command = […] }")
+                f.write_str("one of { env = … }, { file = … }, { command = […] }, { keyring = true }")
             }
 
             // The default would show the text, which is a secret in the wrong place.
             fn visit_str<E: de::Error>(self, _secret: &str) -> Result<SecretConfig, E> {
                 Err(E::custom(
-                    "a secret does not belong here: say where it is, by { env = … }, { file = … } or { command = […] }",
+                    "a secret does not belong here: say where it is, by { env = … }, { file = … }, { command = […] } or { keyring = true }",
                 ))
             }
 
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for SecretConfig {
                         Ok(SecretConfig::Keyring)
                     }
                     _ => Err(de::Error::custom(
-                        "name exactly one place: { env = … }, { file = … } or { command = […] }",
+                        "name exactly one place: { env = … }, { file = … }, { command = […] } or { keyring = true }",
                     )),
                 }
             }

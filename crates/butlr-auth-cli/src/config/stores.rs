@@ -134,7 +134,12 @@ impl<'de> Deserialize<'de> for UrlConfig {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UrlConfig, A::Error> {
-                SecretConfig::deserialize(MapAccessDeserializer::new(map)).map(UrlConfig::Secret)
+                match SecretConfig::deserialize(MapAccessDeserializer::new(map))? {
+                    SecretConfig::Keyring => Err(de::Error::custom(
+                        "a URL is in no keyring: say where it is, by { env = … }, { file = … } or { command = […] }",
+                    )),
+                    secret => Ok(UrlConfig::Secret(secret)),
+                }
             }
         }
 

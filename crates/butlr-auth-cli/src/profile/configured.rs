@@ -42,10 +42,6 @@ pub(super) fn of_config(
         }
         None => ClientId::new(NO_CLIENT),
     };
-    let secret = match &described.client_secret {
-        None => SecretPlace::Nowhere,
-        Some(secret) => config.secret(secret, environment).into(),
-    };
     let username = match &described.username {
         Some(username) => Some(username.clone()),
         None => environment.text(environment::USERNAME)?,
@@ -59,7 +55,7 @@ pub(super) fn of_config(
         provider,
         issuer,
         client_id,
-        secret,
+        secret: SecretPlace::Nowhere,
         username,
         scope: Scope::from_tokens(&described.scopes).map_err(|error| of_profile(unfit("scopes", &error)))?,
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
@@ -70,6 +66,9 @@ pub(super) fn of_config(
         named_config: global.config.clone(),
     };
     profile.session = session(&profile);
+    if let Some(secret) = &described.client_secret {
+        profile.secret = SecretPlace::of(config.secret(secret, environment), || name_in_keyring(&profile));
+    }
     Ok(profile)
 }
 
@@ -90,6 +89,11 @@ fn session(profile: &Profile) -> String {
     // Nothing but this machine may be asked without TLS.
     let here = profile.origin().and_then(|origin| origin.strip_prefix("http://").map(str::to_owned));
     here.map_or_else(|| profile.name.clone(), |host| format!("{}@{host}", profile.name))
+}
+
+/// What a client's secret is called in a keyring. It is bound to its server by that: no other one is ever sent it.
+fn name_in_keyring(profile: &Profile) -> String {
+    format!("client secret of {} at {}", profile.client_id, profile.origin().unwrap_or_default())
 }
 
 /// The issuer, if it has to be asked where its endpoints are.

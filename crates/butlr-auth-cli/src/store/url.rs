@@ -27,7 +27,7 @@ pub(super) async fn fetch(
     match url.ok_or_else(missing)? {
         UrlConfig::Plain(url) => Ok(Zeroizing::new(url.to_string())),
         UrlConfig::Secret(secret) => {
-            let place = SecretPlace::from(secret.clone());
+            let place = SecretPlace::of(secret.clone(), String::new);
             let fetched = place.fetch(&format!("URL of {kind}"), &context.environment).await;
             // No login brings it.
             let fetched = fetched.map_err(|failure| Failure {

@@ -19,16 +19,6 @@ async fn a_wrong_configuration_is_exit_3_with_the_line_and_the_mend() {
 }
 
 #[tokio::test]
-async fn a_keyring_secret_is_said_to_come_later() {
-    let world = World::new().await;
-    let base = world.server.base_url();
-    world.configure(&format!(
-        "[profile.k]\npreset = \"butlr\"\nbase_url = \"{base}\"\nclient_id = \"x\"\nclient_secret = {{ keyring = true }}\n"
-    ));
-    world.run(&["-p", "k", "token"]).failed(3, "it comes with a later one");
-}
-
-#[tokio::test]
 async fn a_named_configuration_must_exist_and_nobody_else_may_write_it() {
     let world = World::new().await;
     world.run(&["--config", "/nowhere/config.toml", "token"]).failed(3, "there is no configuration at");

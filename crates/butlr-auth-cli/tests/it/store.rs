@@ -285,3 +285,40 @@ async fn without_a_keyring_a_login_says_so_and_token_asks_none() {
     let login = ["login", "me", "--secret-stdin", "--store", "keyring"];
     world.run_with(&login, &[], world.password()).failed(7, "login me --store file`");
 }
+
+// Security: H7.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_secret_is_put_into_the_keyring_by_its_login_and_is_for_its_own_server() {
+    let Some(keyring) = servers::or_skip(SecretService::start()) else { return };
+    let world = World::new().await;
+    world.configure("");
+    let bus = [("DBUS_SESSION_BUS_ADDRESS", keyring.address())];
+    let (base, client) = (world.server.base_url(), world.server.client());
+    let add =
+        ["--base-url", base, "profile", "add", "k", "--preset", "butlr", "--secret-keyring", "--client-id"];
+    world.run(&[&add[..], &[&client.id]].concat()).succeeded();
+    let run = |arguments: &[&str], stdin: &str| world.run_with(arguments, &bus, stdin);
+    run(&["-p", "k", "token"], "").failed(4, "run `butlr-auth login k`");
+    assert!(run(&["-p", "k", "doctor", "--offline"], "").stdout.contains("FAIL  secret"));
+    // A wrong one is not kept.
+    run(&["login", "k", "--secret-stdin"], "wrong").failed(5, "invalid_client");
+    run(&["-p", "k", "token"], "").failed(4, "the keyring holds no client secret");
+    run(&["login", "k", "--secret-stdin"], &client.secret).succeeded();
+    let first = run(&["-p", "k", "token"], "").succeeded().stdout;
+    assert_ne!(run(&["-p", "k", "token", "--force-refresh"], "").succeeded().stdout, first);
+    run(&["login", "k"], "").succeeded();
+    run(&["-p", "k", "doctor"], "").succeeded();
+    for file in ["config.toml", ".local/state/butlr-auth/servers"] {
+        let text = std::fs::read_to_string(world.home.path().join(file)).unwrap_or_default();
+        assert!(!text.contains(&client.secret));
+    }
+    // A warm token asks nobody; without the keyring the next one is an error.
+    world.run(&["-p", "k", "token"]).succeeded();
+    world.run(&["-p", "k", "token", "--force-refresh"]).failed(7, "the keyring cannot be used");
+    // The same client elsewhere has another secret.
+    let elsewhere = butlr_auth_testkit::AuthorizationServer::start().await.unwrap();
+    let text = std::fs::read_to_string(world.home.path().join("config.toml")).unwrap();
+    world.configure(&text.replace(base, elsewhere.base_url()));
+    run(&["-p", "k", "token"], "").failed(4, "the keyring holds no client secret");
+    assert_eq!(elsewhere.journal().token_requests(), 0);
+}

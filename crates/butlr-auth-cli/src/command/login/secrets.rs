@@ -7,6 +7,7 @@ use super::Arguments;
 use crate::context::Context;
 use crate::environment;
 use crate::failure::Failure;
+use crate::keyring;
 use crate::profile::Profile;
 use crate::secret::{self, Given, SecretPlace};
 use crate::spinner;
@@ -53,19 +54,36 @@ pub(super) async fn client_credentials(
     arguments: &Arguments,
     profile: &mut Profile,
 ) -> Result<Token, Failure> {
+    let place = profile.secret.clone();
     if let Some(secret) = handed_in(arguments).await? {
         profile.secret = SecretPlace::Given(Given(secret));
-    } else if profile.secret.is_nowhere() {
+    } else if is_missing(&place).await? {
         ask_for(context, "a client secret", "set `client_secret` in the profile, or use --secret-stdin")?;
         let question = format!("Secret of client {}: ", profile.client_id);
         profile.secret = SecretPlace::Given(Given(terminal::secret(&question).await?));
     }
-    if matches!(profile.secret, SecretPlace::Given(_)) {
-        context.output.warning(
+    let token =
+        exchange(context, profile, &Grant::client_credentials().with_scope(profile.scope.clone())).await?;
+    match (&place, &profile.secret) {
+        // Only now is it known to be the right one.
+        (SecretPlace::Keyring(name), SecretPlace::Given(given)) => {
+            keyring::write(name, given.0.clone()).await?;
+        }
+        (_, SecretPlace::Given(_)) => context.output.warning(
             "the secret is used once and not stored: when this token ends, log in again or configure `client_secret`",
-        );
+        ),
+        _ => {}
     }
-    exchange(context, profile, &Grant::client_credentials().with_scope(profile.scope.clone())).await
+    Ok(token)
+}
+
+/// Whether there is no secret yet. One that cannot be fetched for another reason is not asked for.
+async fn is_missing(place: &SecretPlace) -> Result<bool, Failure> {
+    match place {
+        SecretPlace::Nowhere => Ok(true),
+        SecretPlace::Keyring(name) => Ok(keyring::read(name).await?.is_none()),
+        _ => Ok(false),
+    }
 }
 
 async fn exchange(context: &Context, profile: &Profile, grant: &Grant) -> Result<Token, Failure> {

@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WORD", group = "secret", allow_hyphen_values = true)]
     secret_command: Vec<String>,
 
+    /// Keep the client's secret in the keyring: `login` asks for it and puts it there
+    #[arg(long, group = "secret")]
+    secret_keyring: bool,
+
     /// Who logs in by the password grant
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
@@ -154,6 +158,8 @@ impl Arguments {
         } else if !self.secret_command.is_empty() {
             let words: Array = self.secret_command.iter().collect();
             place.insert("command", words.into());
+        } else if self.secret_keyring {
+            place.insert("keyring", true.into());
         } else {
             return Ok(None);
         }
