@@ -171,6 +171,7 @@ impl State {
             "iss": self.base_url,
             "sub": authorization.subject,
             "aud": authorization.client_id,
+            "azp": authorization.client_id,
             "iat": now / 1000,
             "exp": (now + millis(self.settings.access_token_lifetime)).div_ceil(1000),
             "auth_time": authorization.auth_time / 1000,

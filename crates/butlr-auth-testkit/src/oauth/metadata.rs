@@ -29,7 +29,19 @@ pub(crate) async fn openid(Extract(state): Extract<Arc<State>>) -> Json<Value> {
         );
         members.insert(
             "claims_supported".to_owned(),
-            json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "email"]),
+            json!([
+                "iss",
+                "sub",
+                "aud",
+                "azp",
+                "exp",
+                "iat",
+                "auth_time",
+                "nonce",
+                "at_hash",
+                "name",
+                "email"
+            ]),
         );
     }
     Json(document)

@@ -63,6 +63,7 @@ async fn implicit_answers_in_the_fragment_without_a_refresh_token() {
     assert_eq!(names, ["id_token", "token_type", "expires_in", "scope", "access_token", "state", "iss"]);
     let id_token = claims(&members[0].1);
     assert_eq!(id_token["nonce"], "n-2");
+    assert_eq!(id_token["azp"], server.public_client().id.as_str());
     assert!(id_token["at_hash"].is_string());
     assert_eq!(graphql(&server, &members[4].1, "{ sites { data { name } } }").await.status, 200);
 }
