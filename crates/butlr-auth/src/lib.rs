@@ -104,6 +104,9 @@ mod guides {
     #[cfg(feature = "blocking")]
     #[doc = include_str!("../../../docs/guides/blocking.md")]
     mod blocking {}
+    #[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
+    #[doc = include_str!("../../../docs/guides/call-an-api.md")]
+    mod call_an_api {}
     #[cfg(all(unix, feature = "encrypted"))]
     #[doc = include_str!("../../../docs/guides/encryption.md")]
     mod encryption {}

@@ -1,6 +1,8 @@
 //! The layers together: sessions over HTTP, against the embedded authorization server, which counts and judges.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
+mod bearer;
 mod examples;
 mod flows;
 mod logout;
