@@ -1,5 +1,5 @@
 //! Real servers for the tests of stores: Redis, PostgreSQL and PgBouncer, each on a free loopback port with a
-//! folder of its own, and GNOME Keyring on a bus of its own.
+//! folder of its own, GNOME Keyring on a bus of its own, and `ChromeDriver` with a Chromium of its own.
 //!
 //! ```no_run
 //! use butlr_auth_testkit::servers::{self, RedisServer};
@@ -21,6 +21,7 @@
 //! milliseconds, PostgreSQL's [`start`](PostgresServer::start) for a second or two.
 
 mod certificate;
+mod chromedriver;
 mod pgbouncer;
 mod postgres;
 mod process;
@@ -31,6 +32,7 @@ use std::fmt;
 use std::net::{IpAddr, TcpListener};
 
 pub use self::certificate::Certificate;
+pub use self::chromedriver::ChromeDriver;
 pub use self::pgbouncer::PgBouncer;
 pub use self::postgres::{PostgresServer, PostgresServerBuilder};
 pub use self::redis::{RedisServer, RedisServerBuilder};

@@ -146,10 +146,10 @@ fn seen_by_ps(pid: u32) -> String {
         let bytes = std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    let mut seen = own("cmdline") + &own("environ");
+    let mut seen = own("cmdline") + own("environ").as_str();
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     for child in children.split_whitespace() {
-        seen += &seen_by_ps(child.parse().unwrap());
+        seen += seen_by_ps(child.parse().unwrap()).as_str();
     }
     seen
 }

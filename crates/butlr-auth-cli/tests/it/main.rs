@@ -4,6 +4,7 @@
 mod api;
 mod browser;
 mod canaries;
+mod chromium;
 mod clocks;
 mod configuration;
 mod demo;
