@@ -101,9 +101,14 @@ pub use butlr_auth_http::{Bearer, BearerError, Discovery, HttpTokenEndpoint};
 /// The guides' programs.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/guides/any-server.md")]
+    mod any_server {}
     #[cfg(feature = "blocking")]
     #[doc = include_str!("../../../docs/guides/blocking.md")]
     mod blocking {}
+    #[cfg(unix)]
+    #[doc = include_str!("../../../docs/guides/butlr.md")]
+    mod butlr {}
     #[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
     #[doc = include_str!("../../../docs/guides/call-an-api.md")]
     mod call_an_api {}
