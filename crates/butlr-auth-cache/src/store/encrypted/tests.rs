@@ -133,6 +133,7 @@ fn a_wrong_key_changes_nothing_and_names_the_right_one() {
     fixture.check_stored(CANARY);
 }
 
+// Security: I8.
 #[test]
 fn a_key_that_lies_about_its_id_opens_nothing() {
     let fixture = Fixture::new();
@@ -261,4 +262,26 @@ proptest! {
         fixture.put("a", &Entry::new(Id::random(), document));
         prop_assert!(fixture.load("a").is_err());
     }
+}
+
+/// A ciphertext or a nonce that ends early, the tag with it, as if that were all that had been written.
+// Security: I8.
+#[test]
+fn every_cut_is_noticed() {
+    let fixture = Fixture::new();
+    let stored = fixture.write("a", CANARY);
+    let sealed: serde_json::Value = serde_json::from_str(stored.record()).unwrap();
+    let mut cuts = 0;
+    for (member, value) in sealed.as_object().unwrap() {
+        let Some(text) = value.as_str() else { continue };
+        for length in 0..text.len() {
+            let mut cut = sealed.clone();
+            cut[member] = text[..length].into();
+            fixture.put("a", &Entry::new(stored.write_id(), cut.to_string()));
+            let read = fixture.load("a");
+            assert!(read.is_err(), "{member} cut at {length}: {read:?}");
+            cuts += 1;
+        }
+    }
+    assert!(cuts > CANARY.len(), "the ciphertext was among them");
 }

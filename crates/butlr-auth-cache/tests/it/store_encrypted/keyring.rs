@@ -1,16 +1,20 @@
 //! Keys in a real keyring. Each question is asked by a process of its own, because that is where the address of the
 //! bus stands: in a process's environment.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use butlr_auth_cache::{Encrypted, EncryptionKey, FileStore, conformance};
+use butlr_auth_cache::{Encrypted, EncryptionKey, FileStore, Session, conformance};
 use butlr_auth_core::Error;
 use butlr_auth_testkit::servers::{SecretService, or_skip};
 use keyring_core::api::CredentialStoreApi as _;
 use tempfile::TempDir;
 use zbus_secret_service_keyring_store::Store;
 
+use super::{bytes_in, is_in};
+use crate::server::{Server, password};
 use crate::store_file::{block_on, child, new_place};
 
 const SERVICE: &str = "butlr-auth test";
@@ -37,6 +41,28 @@ fn act(place: &Path) {
                 let store = Store::new().unwrap();
                 store.build(SERVICE, USER, None).unwrap().set_secret(b"canary").unwrap();
                 "spoiled".to_owned()
+            }
+            "double" => {
+                let store = Store::new().unwrap();
+                // The same attributes and one more, in the same collection, which is named by its label.
+                let also = HashMap::from([("target", "Login")]);
+                for more in [None, Some(&also)] {
+                    store.build(SERVICE, USER, more).unwrap().set_secret(&[b'c'; 64]).unwrap();
+                }
+                "doubled".to_owned()
+            }
+            "entries" => {
+                let entries = Store::new().unwrap().search(&HashMap::from([("service", SERVICE)])).unwrap();
+                let lengths = entries.iter().map(|entry| entry.get_secret().unwrap().len().to_string());
+                lengths.collect::<Vec<_>>().join(", ")
+            }
+            "login" => {
+                let store = Encrypted::new(FileStore::open(&sessions).unwrap(), make().unwrap());
+                let server = Server::new(Duration::from_secs(1000));
+                let session = Session::builder(server).store(store).open().unwrap();
+                let login =
+                    async { session.login(&password()).await.unwrap().access_token().expose().to_owned() };
+                block_on(login)
             }
             "conformance" => {
                 let key = make().unwrap();
@@ -210,4 +236,38 @@ fn an_entry_that_is_no_key_is_refused_and_left_as_it_is() {
     for _ in 0..2 {
         check(&asked.answer("make"), "Configuration: ", "is neither 64 hexadecimal digits");
     }
+}
+
+// Security: J2.
+#[test]
+fn of_two_entries_with_one_name_neither_is_taken_for_the_key() {
+    if let Some(place) = child::place() {
+        return act(&place);
+    }
+    let Some(keyring) = or_skip(SecretService::start()) else { return };
+    let asked = Asked::new("of_two_entries_with_one_name_neither_is_taken_for_the_key", keyring.address());
+    assert_eq!(asked.answer("double"), "doubled");
+    for action in ["read", "make"] {
+        check(&asked.answer(action), "Configuration: ", "has 2 entries");
+    }
+    assert_eq!(asked.answer("entries"), "64, 64");
+}
+
+// Security: J3.
+#[test]
+fn a_login_puts_the_key_alone_into_the_keyring_and_no_token_into_the_folder() {
+    if let Some(place) = child::place() {
+        return act(&place);
+    }
+    let Some(keyring) = or_skip(SecretService::start()) else { return };
+    let asked = Asked::new(
+        "a_login_puts_the_key_alone_into_the_keyring_and_no_token_into_the_folder",
+        keyring.address(),
+    );
+    let token = asked.answer("login");
+    // 32 bytes in base64.
+    assert_eq!(asked.answer("entries"), "44");
+    let stored = bytes_in(&asked.place.join("sessions"));
+    assert!(is_in("XChaCha20-Poly1305", &stored), "something was stored");
+    assert!(!token.is_empty() && !is_in(&token, &stored));
 }
