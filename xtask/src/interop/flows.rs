@@ -11,7 +11,7 @@ use butlr_auth_core::{
     Grant, Provider, RefreshToken, Revocation, Scope, TokenEndpoint as _, TokenResponse,
 };
 use butlr_auth_http::{Discovery, HttpTokenEndpoint, HttpTokenEndpointBuilder};
-
+use butlr_auth_verify::{ExpectedIdToken, Reason, Verifier, VerifyingEndpoint};
 use serde_json::Value;
 
 use super::peer::{Client, Peer};
@@ -106,11 +106,17 @@ impl<'a> Flows<'a> {
         ensure!(request.accept(&forged).is_err(), "a forged state is refused");
         let (mut request, redirect) = self.redirected(&endpoint, self.peer.app.id).await?;
         let AuthorizationResponse::Code(grant) = request.accept(&redirect)? else { bail!("a code") };
-        let token = endpoint.exchange(&grant).await?;
+        let verifier = Verifier::builder(self.peer.issuer.as_str()).build()?;
+        let token = VerifyingEndpoint::new(endpoint.clone(), verifier.clone()).exchange(&grant).await?;
         ensure!(token.refresh_token.is_some(), "a refresh token comes with it");
-        ensure!(token.id_token.is_some(), "an id_token comes with it");
+        let id_token = token.id_token.as_ref().context("an id_token comes with it")?.expose();
+        let stranger = verifier.id_token(id_token, ExpectedIdToken::by_client("somebody-else")).await;
+        ensure!(stranger.is_err_and(|error| error.reason() == Reason::WrongAudience), "it is for one client");
         refused_as(endpoint.exchange(&grant).await, ErrorKind::Refused)?;
-        ok("code and PKCE", "access, refresh and id_token; a second use of the code is refused");
+        ok(
+            "code and PKCE",
+            "access, refresh and id_token, which is verified; a second use of the code is refused",
+        );
         Ok(())
     }
 
