@@ -59,7 +59,7 @@
 //! | `sqlite`, `redis`, `postgres` | sessions in these, for several processes or hosts |
 //! | `verify` | the module `verify`: JWT access tokens and `id_token`s, verified |
 //! | `axum` | an access token as an argument of axum's handlers |
-//! | `loopback` | [`LoopbackListener`](http::LoopbackListener): logins in the browser of this machine |
+//! | `loopback` | [`LoopbackListener`]: logins in the browser of this machine |
 //!
 //! # Errors
 //!
