@@ -68,6 +68,8 @@ fn peers(peers: &[Peer]) -> String {
 fn plot(figures: &[Figure]) -> String {
     const ROW: usize = 22;
     const TOP: usize = 40;
+    // Beside the longest bar, so that no bar's length and no line stands in the way.
+    const VALUES: usize = 784;
     const LEFT: f64 = 400.0;
     const PER_ONE: f64 = 220.0;
     const LONGEST: f64 = 1.6;
@@ -80,10 +82,10 @@ fn plot(figures: &[Figure]) -> String {
     let height = TOP + drawn.len() * ROW + 10;
     let target = LEFT + PER_ONE;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 {height}\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 960 {height}\" role=\"img\" \
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <title>What was measured as a part of what was to be reached</title>\n\
-         <rect width=\"800\" height=\"{height}\" fill=\"#ffffff\"/>\n\
+         <rect width=\"960\" height=\"{height}\" fill=\"#ffffff\"/>\n\
          <text x=\"{target}\" y=\"18\" text-anchor=\"middle\" fill=\"#333333\">the figure to reach</text>\n"
     );
     for (row, (figure, part)) in drawn.iter().enumerate() {
@@ -93,12 +95,11 @@ fn plot(figures: &[Figure]) -> String {
         let colour = if figure.is_met() { "#2f7d5b" } else { "#c2572b" };
         let label = escaped(&format!("{} {}", figure.workload, figure.what));
         let shown = escaped(&format!("{} ({})", figure.shown(), figure.target_shown()));
-        let end = LEFT + width + 6.0;
         let _ = writeln!(
             svg,
             "<text x=\"392\" y=\"{middle}\" text-anchor=\"end\" fill=\"#333333\">{label}</text>\n\
              <rect x=\"{LEFT}\" y=\"{top}\" width=\"{width:.1}\" height=\"16\" fill=\"{colour}\"/>\n\
-             <text x=\"{end:.1}\" y=\"{middle}\" fill=\"#333333\">{shown}</text>"
+             <text x=\"{VALUES}\" y=\"{middle}\" fill=\"#333333\">{shown}</text>"
         );
     }
     let bottom = height - 10;

@@ -64,7 +64,8 @@ impl Measured<'_> {
         })?;
         for round in 0..=ROUNDS {
             of_raw.time(|| runtime.block_on(raw.cycle()))?;
-            of_store.time(|| runtime.block_on(cycle(store, key)))?;
+            let written = [record(Id::random()), record(Id::random())];
+            of_store.time(|| runtime.block_on(cycle(store, key, &written)))?;
             if round == 0 {
                 of_raw.clear();
                 of_store.clear();
@@ -77,12 +78,11 @@ impl Measured<'_> {
     }
 }
 
-async fn cycle(store: &dyn TokenStore, key: &SessionKey) -> Result<()> {
+async fn cycle(store: &dyn TokenStore, key: &SessionKey, [intent, commit]: &[Entry; 2]) -> Result<()> {
     let _held: Hold = store.hold(key).await?;
     let stored = store.load(key).await?.map(|entry| entry.write_id());
-    let (intent, commit) = (record(Id::random()), record(Id::random()));
-    let first = store.compare_and_swap(key, stored, &intent).await?;
-    let second = store.compare_and_swap(key, Some(intent.write_id()), &commit).await?;
+    let first = store.compare_and_swap(key, stored, intent).await?;
+    let second = store.compare_and_swap(key, Some(intent.write_id()), commit).await?;
     ensure!((first, second) == (Swap::Swapped, Swap::Swapped), "somebody else writes");
     Ok(())
 }
