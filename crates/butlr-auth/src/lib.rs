@@ -123,6 +123,10 @@ mod guides {
     #[cfg(feature = "axum")]
     #[doc = include_str!("../../../docs/guides/resource-server.md")]
     mod resource_server {}
+    #[doc = include_str!("../../../docs/guides/services.md")]
+    mod services {}
+    #[doc = include_str!("../../../docs/guides/testing.md")]
+    mod testing {}
     #[doc = include_str!("../../../docs/guides/which-store.md")]
     mod which_store {}
 }

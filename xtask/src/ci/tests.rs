@@ -4,12 +4,27 @@ use clap::ValueEnum;
 
 use super::summary::{Outcome, Summary};
 use super::{Step, wanted};
+use crate::workspace::Workspace;
 
 #[test]
 fn all_steps_run_when_none_is_named() {
     assert!(Step::value_variants().iter().all(|step| wanted(&[], *step)));
     assert!(wanted(&[Step::Deps], Step::Deps));
     assert!(!wanted(&[Step::Deps], Step::Fmt));
+}
+
+// Security: N3.
+#[test]
+fn each_feature_of_each_published_crate_is_built_alone() {
+    let members = Workspace::open().unwrap().members().unwrap();
+    let cache = members.iter().find(|member| member.name == "butlr-auth-cache").unwrap();
+    assert!(cache.is_published());
+    let features = cache.features();
+    for feature in ["encrypted", "keyring", "postgres", "redis", "sqlite"] {
+        assert!(features.iter().any(|found| found == feature), "{feature}");
+    }
+    assert!(!features.iter().any(|found| found == "default"));
+    assert!(wanted(&[], Step::Features));
 }
 
 #[cfg(unix)]

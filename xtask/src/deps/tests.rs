@@ -7,6 +7,7 @@ use super::advisories::{Advisory, nothing_vulnerable};
 use super::graph::{Declared, Edge, Graph, Package, Source};
 use super::policy::Policy;
 use super::{architecture, manifests, supply};
+use crate::workspace::Workspace;
 
 /// A sound graph in miniature; each test breaks one thing.
 const SOUND: &str = "
@@ -301,6 +302,17 @@ fn member_that_goes_its_own_way_is_refused() {
             "a: a description is missing",
         ],
     );
+}
+
+// Security: N4.
+#[test]
+fn every_member_forbids_unsafe_code() {
+    let workspace = Workspace::open().unwrap();
+    let root = workspace.manifest("Cargo.toml").unwrap();
+    assert_eq!(root["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    for member in workspace.members().unwrap() {
+        assert_eq!(member.manifest["lints"]["workspace"].as_bool(), Some(true), "{}", member.name);
+    }
 }
 
 #[test]
