@@ -18,9 +18,9 @@ async fn assets_have_butlrs_names_and_the_schema_is_open() {
     }"#;
     let reply = graphql(&server, &token, query).await;
     assert_eq!(reply.json()["errors"], json!(null), "{}", reply.text);
-    insta::assert_json_snapshot!("assets", reply.json()["data"]);
+    json_snapshot!("assets", reply.json()["data"]);
     let schema = graphql(&server, &token, "{ __schema { queryType { fields { name } } } }").await.json();
-    insta::assert_json_snapshot!("queries", schema["data"]["__schema"]["queryType"]["fields"]);
+    json_snapshot!("queries", schema["data"]["__schema"]["queryType"]["fields"]);
 }
 
 #[tokio::test]
@@ -94,15 +94,9 @@ async fn reports_come_as_points_groups_pages_and_csv() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         call(&server, &token, "/api/v3/reporting", &body).await
     };
-    insta::assert_json_snapshot!("report_points", report(json!({})).await.json());
-    insta::assert_json_snapshot!(
-        "report_groups",
-        report(json!({ "group_by": { "order": ["time"] } })).await.json()
-    );
-    insta::assert_json_snapshot!(
-        "report_page",
-        report(json!({ "paginate": { "page": 2, "limit": 1 } })).await.json()
-    );
+    json_snapshot!("report_points", report(json!({})).await.json());
+    json_snapshot!("report_groups", report(json!({ "group_by": { "order": ["time"] } })).await.json());
+    json_snapshot!("report_page", report(json!({ "paginate": { "page": 2, "limit": 1 } })).await.json());
     insta::assert_snapshot!("report_csv", report(json!({ "options": { "format": "csv" } })).await.text);
     assert_eq!(report(json!({ "filter": { "measurements": ["mood"], "start": "-1h" } })).await.status, 400);
     let traffic = json!({ "filter": { "measurements": ["traffic", "presence"], "start": "-2h", "rooms": { "eq": ["room_north_1_0"] } } });

@@ -7,7 +7,7 @@ use crate::support::{butlr_login, butlr_refresh, claims, graphql, post_json, red
 async fn password_login_answers_the_documented_members() {
     let server = AuthorizationServer::start().await.unwrap();
     let reply = butlr_login(&server).await;
-    insta::assert_json_snapshot!(redacted(reply.json()));
+    json_snapshot!(redacted(reply.json()));
     assert!(reply.member("refresh_token").ends_with("%3d"));
     assert_eq!(reply.header("cache-control"), "no-store");
     let id_token = claims(&reply.member("id_token"));
@@ -24,7 +24,7 @@ async fn client_login_answers_the_documented_members() {
         "audience": "https://butlrauth/", "grant_type": "client_credentials",
     });
     let reply = post_json(&server, "/api/v2/clients/login", &body).await;
-    insta::assert_json_snapshot!(redacted(reply.json()));
+    json_snapshot!(redacted(reply.json()));
     assert_eq!(
         graphql(&server, &reply.member("access_token"), "{ sites { data { id } } }").await.status,
         200

@@ -13,7 +13,7 @@ async fn minted_credentials_work_at_once_and_die_with_their_client() {
     )
     .await;
     assert_eq!(created.status, 201);
-    insta::assert_json_snapshot!("client_created", redacted(created.json()));
+    json_snapshot!("client_created", redacted(created.json()));
     let (id, secret) = (created.json()["client_id"].clone(), created.json()["client_secret"].clone());
     let login = json!({ "client_id": id, "client_secret": secret, "audience": server.audience(), "grant_type": "client_credentials" });
     assert_eq!(post_json(&server, "/api/v2/clients/login", &login).await.status, 200);

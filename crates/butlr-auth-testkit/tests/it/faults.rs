@@ -69,7 +69,7 @@ async fn another_process_steers_the_server_through_the_control_endpoint() {
     assert_eq!(get(&closed, "/_test/journal").await.status, 404);
     let server = AuthorizationServer::builder().control_endpoint(true).start().await.unwrap();
     let fault = serde_json::to_value(Fault::status(503).times(1).on(Endpoint::Jwks)).unwrap();
-    insta::assert_json_snapshot!("fault", fault);
+    json_snapshot!("fault", fault);
     assert_eq!(post_json(&server, "/_test/faults", &fault).await.status, 204);
     assert_eq!(get(&server, "/jwks").await.status, 503);
     let token = butlr_login(&server).await.member("access_token");

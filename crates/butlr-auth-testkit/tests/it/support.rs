@@ -5,6 +5,17 @@ use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+/// [`insta::assert_json_snapshot`] with members in the order of their names: whether `serde_json` keeps the order that
+/// they came in depends on what else is in the build.
+macro_rules! json_snapshot {
+    ($($argument:tt)*) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_sort_maps(true);
+        let _bound = settings.bind_to_scope();
+        insta::assert_json_snapshot!($($argument)*);
+    }};
+}
+
 /// The verifier and challenge of RFC 7636, Appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

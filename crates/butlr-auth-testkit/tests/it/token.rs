@@ -20,15 +20,12 @@ async fn every_grant_answers_as_a_form_and_as_json() {
     let password = json!({ "grant_type": "password", "client_id": client.id, "client_secret": client.secret,
                 "username": user.username, "password": user.password });
     let reply = post_json(&server, "/token", &password).await;
-    insta::assert_json_snapshot!("token_password", redacted(reply.json()));
+    json_snapshot!("token_password", redacted(reply.json()));
     let refresh = json!({ "grant_type": "refresh_token", "client_id": client.id, "client_secret": client.secret,
                           "refresh_token": reply.member("refresh_token") });
-    insta::assert_json_snapshot!(
-        "token_refresh",
-        redacted(post_json(&server, "/token", &refresh).await.json())
-    );
+    json_snapshot!("token_refresh", redacted(post_json(&server, "/token", &refresh).await.json()));
     let reply = token(&server, client, &[("grant_type", "client_credentials")]).await;
-    insta::assert_json_snapshot!("token_client_credentials", redacted(reply.json()));
+    json_snapshot!("token_client_credentials", redacted(reply.json()));
     let (code, _) = code(&server, client, &[("scope", "openid read:rooms"), ("nonce", "n-1")]).await;
     assert!(code.ends_with("%3D"));
     let form = [
@@ -38,7 +35,7 @@ async fn every_grant_answers_as_a_form_and_as_json() {
         ("code_verifier", VERIFIER),
     ];
     let reply = token(&server, client, &form).await;
-    insta::assert_json_snapshot!("token_authorization_code", redacted(reply.json()));
+    json_snapshot!("token_authorization_code", redacted(reply.json()));
     assert_eq!(claims(&reply.member("id_token"))["nonce"], "n-1");
     assert!(server.journal().judge().is_clean());
 }
@@ -168,7 +165,7 @@ async fn metadata_and_keys_are_published() {
     assert_eq!(document["issuer"], server.issuer());
     let openid = get(&server, "/.well-known/openid-configuration").await.json();
     insta::with_settings!({ filters => vec![(r"http://127\.0\.0\.1:\d+", "[base]")] }, {
-        insta::assert_json_snapshot!("openid_configuration", openid);
+        json_snapshot!("openid_configuration", openid);
     });
     server.rotate_keys().unwrap();
     assert_eq!(get(&server, "/jwks").await.json()["keys"].as_array().unwrap().len(), 2);
