@@ -77,8 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         runtime.block_on(async {
             let mut outcomes = Vec::new();
             for case in cases {
-                for surface in case.surfaces().filter(|surface| *surface != Surface::Jwks).collect::<Vec<_>>()
-                {
+                for surface in case.surfaces().collect::<Vec<_>>() {
                     outcomes.push(play(case.clone(), surface, &logs).await?);
                 }
             }

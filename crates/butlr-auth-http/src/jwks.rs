@@ -72,6 +72,14 @@ impl JwksEndpoint {
         Self { place: Place::Found(Box::new(discovery)), transport, timeout }
     }
 
+    /// Sets for how long a request for keys may take as a whole: 5 seconds if it is not called, or as long as the
+    /// discovery may.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Reads the document. It is never redirected.
     ///
     /// # Errors

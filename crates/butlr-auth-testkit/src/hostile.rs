@@ -30,7 +30,7 @@
 //! | `{client_secret}`, `{token}`, `{basic}` | what the client sent: its secret, the token, its Basic credentials |
 //! | `{self}`, `{elsewhere}` | the origin of this server, and of one that nobody may be led to |
 //! | `{repeat 3 ab}` | `ababab` |
-//! | `{numbered 3 m#,}` | `m0,m1,m2,` |
+//! | `{numbered 3 m#,}` | `m0,m1,m2,`; braces in it come in pairs |
 //!
 //! ```
 //! use butlr_auth_testkit::hostile::{Case, Expected, HostileServer, Sent, Surface};

@@ -6,8 +6,9 @@ use butlr_auth_core::{
     AccessToken, ClientSecret, Dialect, Error, Grant, Provider, RefreshToken, Revocation, Scope, Secret,
     TokenEndpoint as _,
 };
-use butlr_auth_http::{Discovery, HttpTokenEndpoint};
+use butlr_auth_http::{Discovery, HttpTokenEndpoint, JwksEndpoint};
 use butlr_auth_testkit::hostile::{Sent, Surface};
+use butlr_auth_verify::KeySet;
 
 pub(super) async fn ask(
     surface: Surface,
@@ -19,6 +20,10 @@ pub(super) async fn ask(
         return Discovery::builder(url).timeout(deadline).build()?.metadata().await.map(drop);
     }
     let at = |path: &str| format!("{url}{path}").parse();
+    if surface == Surface::Jwks {
+        let document = JwksEndpoint::at(at("/jwks")?).timeout(deadline).read().await?;
+        return KeySet::from_json(&document.body).map(drop);
+    }
     let provider = Provider::new("hostile", at("/token")?, Dialect::form())
         .with_device_authorization_endpoint(at("/device")?)
         .with_introspection_endpoint(at("/introspect")?)

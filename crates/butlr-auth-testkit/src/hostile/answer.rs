@@ -72,7 +72,7 @@ impl Words<'_> {
         let mut expanded = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some((&byte, after)) = rest.split_first() {
-            let close = after.iter().position(|byte| *byte == b'}');
+            let close = closing_brace(after);
             let name = close.and_then(|close| std::str::from_utf8(after.get(..close)?).ok());
             match name.filter(|_| byte == b'{').and_then(|name| self.meaning(name)) {
                 Some(meaning) => {
@@ -142,3 +142,19 @@ impl Words<'_> {
         }
     }
 }
+
+/// Where the brace is that closes the one before `text`.
+fn closing_brace(text: &[u8]) -> Option<usize> {
+    let mut open = 1_usize;
+    text.iter().position(|byte| {
+        match byte {
+            b'{' => open += 1,
+            b'}' => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -115,14 +115,17 @@ async fn e6_keys_that_fit_nothing_are_no_failure() {
 #[tokio::test]
 async fn e6_a_silent_server_ends_at_a_deadline() {
     let server = AuthorizationServer::start().await.unwrap();
-    let discovery = butlr_auth::http::Discovery::builder(server.issuer());
-    let discovery = discovery.timeout(Duration::from_millis(300)).build().unwrap();
-    let verifier = verifier(&server).key_source(JwksEndpoint::of(discovery)).build().unwrap();
+    let short = Duration::from_millis(300);
+    let discovery = butlr_auth::http::Discovery::builder(server.issuer()).timeout(short).build().unwrap();
+    let address = format!("{}/jwks", server.base_url()).parse().unwrap();
     let token = access_token(&server).await;
-    server.inject(Fault::delay(Duration::from_secs(60)).on(Endpoint::Jwks));
-    let error = verifier.access_token(&token).await.unwrap_err();
-    assert_eq!(error.reason(), Reason::KeysUnavailable);
-    assert_eq!(Error::from(error).kind(), ErrorKind::TimedOut);
+    for keys in [JwksEndpoint::of(discovery), JwksEndpoint::at(address).timeout(short)] {
+        let verifier = verifier(&server).key_source(keys).build().unwrap();
+        server.inject(Fault::delay(Duration::from_secs(60)).on(Endpoint::Jwks));
+        let error = verifier.access_token(&token).await.unwrap_err();
+        assert_eq!(error.reason(), Reason::KeysUnavailable);
+        assert_eq!(Error::from(error).kind(), ErrorKind::TimedOut);
+    }
 }
 
 #[tokio::test]
