@@ -18,10 +18,12 @@ pub(super) fn check(file: &File, files: &[File]) -> Vec<Finding> {
     findings
 }
 
-/// Every relative link must lead to a file or folder of the repository, and its anchor to a heading.
+/// Every relative link must lead to a file or folder of the repository, its anchor to a heading, and a
+/// function's name to a Rust file that has it.
 fn links(file: &File, files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (event, range) in Parser::new_ext(&file.text, Options::all()).into_offset_iter() {
+    let mut events = Parser::new_ext(&file.text, Options::all()).into_offset_iter().peekable();
+    while let Some((event, range)) = events.next() {
         let (Event::Start(Tag::Link { dest_url, .. }) | Event::Start(Tag::Image { dest_url, .. })) = event
         else {
             continue;
@@ -40,12 +42,29 @@ fn links(file: &File, files: &[File]) -> Vec<Finding> {
             findings.push(file.finding(line, format!("the link to `{dest_url}` leads nowhere")));
             continue;
         }
+        if let (Some(found), Some((Event::Code(name), _))) = (found, events.peek())
+            && is_function_name(name)
+            && target.ends_with(".rs")
+            && !target.ends_with(&format!("/{name}.rs"))
+            && !words(&found.text).any(|word| word == &**name)
+        {
+            findings.push(file.finding(line, format!("there is no `{name}` in `{target}`")));
+        }
         let has_anchor = |found: &File| !found.is_markdown() || anchors(&found.text).contains(anchor);
         if !anchor.is_empty() && !found.is_none_or(has_anchor) {
             findings.push(file.finding(line, format!("`{target}` has no heading `#{anchor}`")));
         }
     }
     findings
+}
+
+/// The words of a program. A test may be made by a macro, so that no `fn` stands before its name.
+fn words(program: &str) -> impl Iterator<Item = &str> {
+    program.split(|character: char| !character.is_alphanumeric() && character != '_')
+}
+
+fn is_function_name(text: &str) -> bool {
+    text.contains('_') && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 /// Where `link` leads when it stands in the file at `from`; empty when that is outside the repository.

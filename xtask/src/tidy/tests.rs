@@ -136,6 +136,23 @@ fn dead_link_is_refused() {
 }
 
 #[test]
+fn link_to_a_test_that_is_gone_is_refused() {
+    let there = || file("crates/a/src/b/tests.rs", "#[test]\nfn all_is_well() {}\n");
+    let link = |name: &str| file("README.md", &format!("[{name}](crates/a/src/b/tests.rs)\n"));
+    refuse_among(&[there(), link("`all_is_well`")], &[]);
+    refuse_among(&[there(), link("all_was_well")], &[]);
+    refuse_among(&[there(), link("`Tests`")], &[]);
+    refuse_among(
+        &[file("crates/a/examples/b_c.rs", ""), file("README.md", "[`b_c`](crates/a/examples/b_c.rs)\n")],
+        &[],
+    );
+    refuse_among(
+        &[there(), link("`all_is`")],
+        &["README.md:1: there is no `all_is` in `crates/a/src/b/tests.rs`"],
+    );
+}
+
+#[test]
 fn changelog_without_unreleased_section_is_refused() {
     refuse("CHANGELOG.md", "# Changelog\n", &["CHANGELOG.md: a changelog wants a section `## [Unreleased]`"]);
     refuse("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n", &[]);

@@ -3,6 +3,7 @@
 
 #[cfg(all(feature = "reqwest-middleware", feature = "tower"))]
 mod bearer;
+mod canaries;
 mod examples;
 mod flows;
 mod logout;

@@ -42,6 +42,7 @@ async fn answer_one(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &st
     head
 }
 
+// Security: H11.
 #[tokio::test]
 async fn reqwest_leaves_the_token_behind_when_only_the_scheme_changes() {
     let key = KeyPair::generate().unwrap();

@@ -13,6 +13,7 @@ fn get(url: &str) -> Request<String> {
     Request::get(url).body(String::new()).unwrap()
 }
 
+// Security: H11.
 #[tokio::test]
 async fn the_token_goes_to_its_origin_and_is_marked_sensitive() {
     for client in Client::ALL {
@@ -25,6 +26,7 @@ async fn the_token_goes_to_its_origin_and_is_marked_sensitive() {
     }
 }
 
+// Security: H11.
 #[tokio::test]
 async fn on_a_redirect_to_another_origin_the_token_stays_behind() {
     for client in Client::ALL {
@@ -66,6 +68,7 @@ async fn what_another_origin_says_of_no_token_rejects_none() {
     }
 }
 
+// Security: H11.
 #[tokio::test]
 async fn another_port_and_a_user_name_get_no_token() {
     for client in Client::ALL {
@@ -107,6 +110,7 @@ async fn a_header_of_the_callers_own_is_left_alone() {
 }
 
 /// A server behind a name, on TLS, is played by a function: what matters is what would be sent to it.
+// Security: H11.
 #[tokio::test]
 async fn each_hop_of_a_downgrade_is_looked_at() {
     let bearer = Bearer::new(Source::default()).origin("https://api.example.com").unwrap();
@@ -125,6 +129,7 @@ async fn each_hop_of_a_downgrade_is_looked_at() {
     assert_eq!(answer.status(), 200);
 }
 
+// Security: H11.
 #[test]
 fn an_origin_is_a_scheme_a_host_and_a_port() {
     let bearer = Bearer::new(Source::default());
