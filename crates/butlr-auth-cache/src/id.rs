@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// A write is named by one (it *is* the record's version), and so is a login and the owner of a lease.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(u128);
+pub struct Id([u8; 16]);
 
 impl Id {
     /// Draws a new id.
@@ -17,19 +17,19 @@ impl Id {
     pub fn random() -> Self {
         let mut bytes = [0; 16];
         fill(&mut bytes);
-        Self(u128::from_be_bytes(bytes))
+        Self(bytes)
     }
 
     /// Makes the id that `number` spells, for a store that keeps ids in a form of its own.
     #[must_use]
     pub fn from_u128(number: u128) -> Self {
-        Self(number)
+        Self(number.to_be_bytes())
     }
 
     /// Returns the id as a number.
     #[must_use]
     pub fn to_u128(self) -> u128 {
-        self.0
+        u128::from_be_bytes(self.0)
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn fill(bytes: &mut [u8]) {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:032x}", self.to_u128())
     }
 }
 
@@ -61,7 +61,7 @@ impl std::str::FromStr for Id {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u128::from_str_radix(text, 16).map(Self)
+        u128::from_str_radix(text, 16).map(Self::from_u128)
     }
 }
 

@@ -65,6 +65,7 @@ mod protocol;
 mod record;
 mod session;
 mod sessions;
+mod small_map;
 mod store;
 
 #[cfg(feature = "blocking")]

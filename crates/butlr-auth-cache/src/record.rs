@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use butlr_auth_core::{AccessToken, Error, ErrorKind, Fingerprint, IdToken, RefreshToken, UnverifiedClaims};
@@ -6,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::protocol::Ledger;
+use crate::small_map::SmallMap;
 use crate::{Entry, Id};
 
 /// What is stored of a session: the ledger that the protocol decides by, and the secrets that it names.
@@ -19,9 +19,9 @@ pub(crate) struct Record {
     #[serde(default, with = "exposed_option", skip_serializing_if = "Option::is_none")]
     pub(crate) id_token: Option<IdToken>,
     #[serde(default, with = "exposed_map")]
-    pub(crate) refresh_tokens: BTreeMap<Fingerprint, RefreshToken>,
+    pub(crate) refresh_tokens: SmallMap<Fingerprint, RefreshToken>,
     #[serde(default, with = "exposed_map")]
-    pub(crate) access_tokens: BTreeMap<Fingerprint, AccessToken>,
+    pub(crate) access_tokens: SmallMap<Fingerprint, AccessToken>,
 }
 
 /// Who logged in, as the login's `id_token` said it.
@@ -45,8 +45,8 @@ impl Record {
             ledger,
             subject: None,
             id_token: None,
-            refresh_tokens: BTreeMap::new(),
-            access_tokens: BTreeMap::new(),
+            refresh_tokens: SmallMap::default(),
+            access_tokens: SmallMap::default(),
         }
     }
 
@@ -104,13 +104,13 @@ impl fmt::Debug for Record {
 
 /// The one place where secrets are written out: the store's own form.
 mod exposed_map {
-    use std::collections::BTreeMap;
-
     use butlr_auth_core::{Fingerprint, Secret, SecretKind};
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    type Secrets<K> = BTreeMap<Fingerprint, Secret<K>>;
+    use crate::small_map::SmallMap;
+
+    type Secrets<K> = SmallMap<Fingerprint, Secret<K>>;
 
     pub(super) fn serialize<K: SecretKind, S: Serializer>(
         secrets: &Secrets<K>,
@@ -122,7 +122,7 @@ mod exposed_map {
     pub(super) fn deserialize<'de, K: SecretKind, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Secrets<K>, D::Error> {
-        let texts = BTreeMap::<Fingerprint, String>::deserialize(deserializer)?;
+        let texts = SmallMap::<Fingerprint, String>::deserialize(deserializer)?;
         texts
             .into_iter()
             .map(|(fingerprint, text)| Ok((fingerprint, Secret::new(text).map_err(D::Error::custom)?)))

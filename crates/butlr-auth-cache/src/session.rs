@@ -14,14 +14,13 @@ use butlr_auth_core::{
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-use crate::protocol::Watched;
-use crate::record::Record;
 use crate::{Event, Id, Party, SessionKey, metrics};
 
 mod builder;
 mod current;
 mod failure;
 mod flight;
+mod known;
 mod login;
 mod revocation;
 mod setup;
@@ -30,7 +29,8 @@ mod tasks;
 
 pub use builder::SessionBuilder;
 use current::Current;
-use flight::Progress;
+use flight::{Progress, Sight};
+use known::Known;
 pub use login::Logout;
 pub(crate) use setup::{Observer, Setup};
 pub use status::{SessionState, SessionStatus};
@@ -69,19 +69,21 @@ use tasks::Tasks;
 pub struct Session(Arc<Shared>);
 
 /// What one session is. A program may have a hundred thousand, so whatever several have in common is in
-/// [`Setup`], and what is seldom there is behind a pointer.
+/// [`Setup`], and what is seldom there is behind a pointer. What a get needs stands together, because a session that
+/// was not asked for in a while is in no cache.
+#[repr(C)]
 struct Shared {
-    endpoint: Arc<dyn TokenEndpoint>,
-    setup: Arc<Setup>,
     name: Box<str>,
+    setup: Arc<Setup>,
+    current: ArcSwapOption<Current>,
+    /// When to look again whether another process changed the record, in milliseconds of boot time.
+    next_look: AtomicU64,
+    endpoint: Arc<dyn TokenEndpoint>,
     /// This session in this process, as a lease names it.
     owner: Id,
     /// How many exchanges may be under way at once, of all sessions that share this.
     exchanges: Option<Arc<Semaphore>>,
-    current: ArcSwapOption<Current>,
     version: AtomicU64,
-    /// When to look again whether another process changed the record, in milliseconds of boot time.
-    next_look: AtomicU64,
     state: Mutex<Renewal>,
     tasks: Tasks,
     #[cfg(feature = "blocking")]
@@ -94,12 +96,10 @@ struct Renewal {
     /// The one renewal under way.
     flight: Option<watch::Receiver<Progress>>,
     /// The record as it was last seen or made.
-    known: Option<Box<Record>>,
-    watched: Option<Watched>,
-    /// When an attempt last read the record (boot time).
-    read_at: Duration,
+    known: Option<Known>,
+    sight: Option<Box<Sight>>,
     /// The shared result of the last renewal, if it failed, and until when it stands (boot time).
-    failure: Option<(Duration, Error)>,
+    failure: Option<Box<(Duration, Error)>>,
     /// No renewal in the background before this (boot time).
     not_before: Duration,
 }
@@ -138,6 +138,14 @@ impl Session {
         *self.0.name == *name && self.0.setup.scope == *scope
     }
 
+    /// The current token, if neither it nor anybody else needs anything.
+    pub(crate) fn fresh(&self, now: Duration) -> Option<Token> {
+        let current = self.0.current.load();
+        let current = current.as_ref().filter(|current| !current.rejected)?;
+        let fresh = now < current.token.validity().refresh_at && !self.0.is_look_due(now);
+        fresh.then(|| current.token.clone())
+    }
+
     #[cfg(feature = "blocking")]
     pub(crate) fn ready(&self) -> Option<Token> {
         self.0.ready(self.0.setup.clock.boot(), Duration::ZERO)
@@ -161,7 +169,7 @@ impl Session {
     }
 
     pub(crate) fn is_busy(&self) -> bool {
-        self.0.tasks.running() > 0
+        self.0.tasks.are_running()
     }
 
     /// Whether there is neither a token nor a failure to remember.
@@ -259,7 +267,7 @@ impl Session {
     /// Waits until nothing of this session is under way: an exchange, its commit, a revocation. The session can
     /// still be used afterwards.
     pub async fn shutdown(&self) {
-        self.0.tasks.finished().await;
+        self.0.tasks.finished(&self.0.setup.idle).await;
     }
 }
 
@@ -307,7 +315,7 @@ impl Shared {
                     break;
                 }
             }
-            failed = self.state().failure.clone().map(|(_, error)| error);
+            failed = self.state().failure.as_deref().map(|(_, error)| error.clone());
         }
     }
 
@@ -415,7 +423,7 @@ struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.tasks.end();
+        self.0.tasks.end(&self.0.setup.idle);
     }
 }
 

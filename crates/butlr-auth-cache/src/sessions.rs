@@ -80,7 +80,10 @@ impl Sessions {
     /// # Errors
     /// As [`Session::token`], and what the endpoint of this identity could not be made for.
     pub async fn token(&self, name: &str) -> Result<Token, Error> {
-        self.get(name)?.token().await
+        match self.fresh(name) {
+            Some(token) => Ok(token),
+            None => self.get(name)?.token().await,
+        }
     }
 
     /// Returns a token of the identity `name` if one is usable right now, without waiting and without I/O; see
@@ -89,7 +92,17 @@ impl Sessions {
     /// # Errors
     /// What the endpoint of this identity could not be made for.
     pub fn try_token(&self, name: &str) -> Result<Option<Token>, Error> {
-        Ok(self.get(name)?.try_token())
+        match self.fresh(name) {
+            Some(token) => Ok(Some(token)),
+            None => Ok(self.get(name)?.try_token()),
+        }
+    }
+
+    /// The token of an identity that needs nothing: then no handle on its session is made, and the clock is read once.
+    fn fresh(&self, name: &str) -> Option<Token> {
+        let Inner { setups, shards, .. } = &*self.0;
+        let now = setups.boot();
+        shards.fresh(&Wanted { name, scope: setups.usual_scope() }, now)
     }
 
     /// Returns the session of the identity `name`, opening it if it is not open. Nothing is read, and nobody is

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind, Fingerprint};
 
@@ -29,6 +30,8 @@ mod sealed {
 
 /// A secret string: wiped from memory on drop, shown as `[redacted]`, and without `PartialEq`.
 ///
+/// Clones share the one copy that is in memory, and the last of them wipes it.
+///
 /// The value is reachable through [`expose`](Self::expose) alone, so that a search for that word finds every
 /// place where a secret is used. To tell two secrets apart, compare their [`fingerprint`](Self::fingerprint)s.
 /// It is neither `Serialize` nor `Display`.
@@ -42,7 +45,7 @@ mod sealed {
 /// # Ok::<(), butlr_auth_core::Error>(())
 /// ```
 pub struct Secret<K: SecretKind> {
-    value: Zeroizing<Box<str>>,
+    value: Arc<Zeroizing<Box<str>>>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -63,7 +66,7 @@ impl<K: SecretKind> Secret<K> {
             };
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        Ok(Self { value: Zeroizing::new(Box::from(given.as_str())), kind: PhantomData })
+        Ok(Self { value: Arc::new(Zeroizing::new(Box::from(given.as_str()))), kind: PhantomData })
     }
 
     /// Returns the secret itself.
@@ -81,19 +84,13 @@ impl<K: SecretKind> Secret<K> {
 
 impl<K: SecretKind> Clone for Secret<K> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), kind: PhantomData }
+        Self { value: Arc::clone(&self.value), kind: PhantomData }
     }
 }
 
 impl<K: SecretKind> fmt::Debug for Secret<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}([redacted])", K::NAME)
-    }
-}
-
-impl<K: SecretKind> Zeroize for Secret<K> {
-    fn zeroize(&mut self) {
-        self.value.zeroize();
     }
 }
 

@@ -51,12 +51,14 @@ impl Validity {
 #[derive(Clone)]
 pub struct Token(Arc<Inner>);
 
+/// The validity stands beside the count of references: one look into memory brings what handing it out takes.
+#[repr(C)]
 struct Inner {
-    access_token: AccessToken,
-    token_type: TokenType,
-    fingerprint: Fingerprint,
-    scope: Scope,
     validity: Validity,
+    access_token: AccessToken,
+    scope: Scope,
+    fingerprint: Fingerprint,
+    token_type: TokenType,
 }
 
 impl Token {
@@ -64,7 +66,7 @@ impl Token {
     #[must_use]
     pub fn new(access_token: AccessToken, scope: Scope, validity: Validity) -> Self {
         let fingerprint = access_token.fingerprint();
-        Self(Arc::new(Inner { access_token, token_type: TokenType::Bearer, fingerprint, scope, validity }))
+        Self(Arc::new(Inner { validity, access_token, scope, fingerprint, token_type: TokenType::Bearer }))
     }
 
     /// Returns the access token.

@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use butlr_auth_core::{Fingerprint, Moment, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, key::TokenKey};
+use crate::{Id, key::TokenKey, small_map::SmallMap};
 
 /// A failure delays the next attempt by this at least: 1 second.
 const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
@@ -18,8 +17,8 @@ pub(crate) struct Ledger {
     pub(crate) epoch: Epoch,
     pub(crate) state: State,
     pub(crate) refresh: Option<Refresh>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) access: BTreeMap<TokenKey, Issued>,
+    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    pub(crate) access: SmallMap<TokenKey, Issued>,
     /// Counts exchanges of this login: whoever has a higher one knows more.
     pub(crate) generation: u64,
     pub(crate) fence: u64,
@@ -38,6 +37,21 @@ pub(crate) struct Ledger {
 pub(crate) struct Epoch {
     pub(crate) counter: u64,
     pub(crate) login: Id,
+}
+
+/// How far a record has come: which login it belongs to, and how many exchanges have been made since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) epoch: Epoch,
+    pub(crate) generation: u64,
+}
+
+impl History {
+    /// Whether this is later: another login or logout since, or more exchanges.
+    pub(crate) fn is_newer_than(self, other: Self) -> bool {
+        self.epoch.counter > other.epoch.counter
+            || (self.epoch == other.epoch && self.generation > other.generation)
+    }
 }
 
 /// Whether a session can go on by itself.
@@ -176,7 +190,7 @@ impl Ledger {
             epoch,
             state: State::Active,
             refresh: None,
-            access: BTreeMap::new(),
+            access: SmallMap::default(),
             generation: 0,
             fence: 0,
             lease: None,
@@ -186,10 +200,13 @@ impl Ledger {
         }
     }
 
-    /// Whether this is a later state of the same history: another login or logout since, or more exchanges.
+    pub(crate) fn history(&self) -> History {
+        History { epoch: self.epoch, generation: self.generation }
+    }
+
+    /// Whether this is a later state of the same record.
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        self.epoch.counter > other.epoch.counter
-            || (self.epoch == other.epoch && self.generation > other.generation)
+        self.history().is_newer_than(other.history())
     }
 
     /// The failure that keeps this token key from being asked for now.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use butlr_auth_core::{Error, ErrorKind, Moment, Token, TokenResponse, Validity};
 
-use super::{Renewal, Shared};
-use crate::protocol::{Epoch, Issued, Offered, State};
+use super::{Known, Renewal, Shared};
+use crate::protocol::{History, Issued, Offered, State};
 use crate::record::Record;
 use crate::{Entry, Event, metrics};
 
@@ -13,15 +13,14 @@ use crate::{Entry, Event, metrics};
 /// server that refuses everything must not cause a storm.
 const REJECTABLE_AGE: Duration = Duration::from_secs(5);
 
-/// What `token()` hands out.
+/// What `token()` hands out; first what a get looks at.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Current {
     pub(super) token: Token,
     pub(super) rejected: bool,
-    epoch: Epoch,
-    generation: u64,
+    history: History,
     obtained_at: Duration,
-    lifetime: Duration,
     /// When this process got it from the server, if it did (boot time).
     born: Option<Duration>,
 }
@@ -42,10 +41,8 @@ impl Current {
         Some(Self {
             token: Token::new(access_token, issued.scope.clone(), validity),
             rejected: issued.rejected,
-            epoch: record.ledger.epoch,
-            generation: issued.generation,
+            history: History { epoch: record.ledger.epoch, generation: issued.generation },
             obtained_at: now.boot.saturating_sub(age),
-            lifetime: issued.lifetime,
             born: None,
         })
     }
@@ -60,13 +57,17 @@ impl Current {
     }
 
     pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {
-        now.saturating_sub(self.obtained_at) < REJECTABLE_AGE.min(self.lifetime / 4)
+        now.saturating_sub(self.obtained_at) < REJECTABLE_AGE.min(self.lifetime() / 4)
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.token.remaining(self.obtained_at)
     }
 
     /// Whether it was issued for a caller that has waited since `began`: then it is returned however short its life
     /// is. A token that lives for no time at all is, besides, shared for a second: asking again brings no better one.
     pub(super) fn is_issued_for(&self, began: Duration, now: Duration) -> bool {
-        let shared = |born: Duration| self.lifetime.is_zero() && now < born + Duration::from_secs(1);
+        let shared = |born: Duration| self.lifetime().is_zero() && now < born + Duration::from_secs(1);
         !self.rejected && self.born.is_some_and(|born| born >= began || shared(born))
     }
 }
@@ -115,13 +116,14 @@ impl Shared {
             }
             return;
         };
-        if state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger)) {
+        let known = state.known.as_ref().map(Known::history);
+        let seen = record.ledger.history();
+        if known.is_some_and(|known| known.is_newer_than(seen)) {
             return;
         }
-        let first = state.known.is_none();
-        let another_login =
-            state.known.as_ref().is_some_and(|known| known.ledger.epoch != record.ledger.epoch);
-        state.known = Some(Box::new(record.clone()));
+        let first = known.is_none();
+        let another_login = known.is_some_and(|known| known.epoch != seen.epoch);
+        state.known = Some(self.known(record.clone()));
         if another_login {
             state.failure = None;
             state.not_before = Duration::ZERO;
@@ -148,12 +150,14 @@ impl Shared {
     /// Hands out a token from now on; `false` if it is the one that is handed out already, or if this process knows
     /// of a later login, logout or exchange. The lock keeps a logout from passing between the check and the change.
     fn publish(&self, state: &Renewal, offered: Current) -> bool {
-        if state.known.as_ref().is_some_and(|known| known.ledger.epoch.counter > offered.epoch.counter) {
+        let known = state.known.as_ref().map(|known| known.history().epoch.counter);
+        if known.is_some_and(|known| known > offered.history.epoch.counter) {
             return false;
         }
         if let Some(current) = self.current.load().as_ref() {
             let same = current.token.fingerprint() == offered.token.fingerprint();
-            let older = current.epoch == offered.epoch && current.generation > offered.generation;
+            let (had, has) = (current.history, offered.history);
+            let older = had.epoch == has.epoch && had.generation > has.generation;
             if older || (same && (current.rejected || !offered.rejected)) {
                 return false;
             }
@@ -175,9 +179,9 @@ impl Shared {
         if let Some(replaced) = replaced.filter(|replaced| published && !replaced.rejected) {
             metrics::replaced(self.provider(), replaced.token.remaining(now.boot));
         }
-        let overtaken = state.known.as_ref().is_some_and(|known| known.ledger.is_newer_than(&record.ledger));
-        if !overtaken {
-            state.known = Some(Box::new(record));
+        let made = record.ledger.history();
+        if !state.known.as_ref().is_some_and(|known| known.history().is_newer_than(made)) {
+            state.known = Some(self.known(record));
         }
     }
 
@@ -195,9 +199,12 @@ impl Shared {
         Ok(())
     }
 
+    pub(super) fn is_look_due(&self, now: Duration) -> bool {
+        milliseconds(now) >= self.next_look.load(Ordering::Relaxed)
+    }
+
     /// Looks, at most once per `recheck`, whether another process changed the record.
     pub(super) fn look_in_background(self: &Arc<Self>, now: Duration) {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let due = self.next_look.load(Ordering::Relaxed);
         if milliseconds(now) < due {
             return;
@@ -214,4 +221,8 @@ impl Shared {
             }
         });
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{Shared, failure};
+use super::{Known, Shared, failure};
 use crate::protocol::{
-    Action, Answer, Attempt, Epoch, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms,
+    Action, Answer, Attempt, Epoch, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms, Watched,
 };
 use crate::record::{Record, Subject};
 use crate::{Guard, Hold, Id, Swap, id, metrics};
@@ -20,6 +20,12 @@ const SIGHT: Duration = Duration::from_secs(3);
 
 /// How long a typed "log in" stands before the record is looked at again, and a store's failure.
 const RELOAD: Duration = Duration::from_secs(1);
+
+/// Another one's lease as an attempt last saw it, and when.
+pub(super) struct Sight {
+    watched: Watched,
+    read_at: Duration,
+}
 
 /// What a renewal has reached, for those who wait for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,8 +73,8 @@ impl Shared {
         Attempt::new(terms, self.setup.clock.now(), urgent)
             .avoiding(avoid)
             .offering(self.current.load().as_ref().map(|current| current.offered()))
-            .remembering(state.known.as_ref().map(|known| known.ledger.clone()))
-            .having_watched(state.watched)
+            .remembering(state.known.as_ref().map(Known::ledger))
+            .having_watched(state.sight.as_ref().map(|sight| sight.watched))
     }
 
     /// Makes sure that a renewal is under way; nobody waits for it.
@@ -92,11 +98,11 @@ impl Shared {
         if let Some(flight) = &state.flight {
             return Ok(flight.clone());
         }
-        if let Some((_, error)) = state.failure.take_if(|(until, _)| *until <= now) {
-            tracing::trace!(session = &*self.name, %error, "the back-off has passed");
+        if let Some(failure) = state.failure.take_if(|failure| failure.0 <= now) {
+            tracing::trace!(session = &*self.name, error = %failure.1, "the back-off has passed");
         }
-        if let Some((_, error)) = &state.failure {
-            return Err(error.clone());
+        if let Some(failure) = &state.failure {
+            return Err(failure.1.clone());
         }
         drop(state);
         self.start(true, avoid)
@@ -142,6 +148,8 @@ struct Flight {
     version: Option<Id>,
     /// Secrets and subject that go into the next record.
     record: Record,
+    /// When it was last read (boot time).
+    read_at: Duration,
     guard: Option<Guard>,
     received: Option<TokenResponse>,
     error: Option<Error>,
@@ -156,10 +164,15 @@ impl Flight {
         urgent: bool,
         avoid: Option<Fingerprint>,
     ) -> Self {
-        let empty = Ledger::new(Epoch { counter: 0, login: shared.owner });
-        let known = shared.state().known.clone();
-        let record = known
-            .map_or_else(|| Record::new(shared.endpoint.identity().origin.clone(), empty), |known| *known);
+        let identity = shared.endpoint.identity();
+        let state = shared.state();
+        let record = state.known.as_ref().map(|known| known.record(identity));
+        let record = record.unwrap_or_else(|| {
+            let empty = Ledger::new(Epoch { counter: 0, login: shared.owner });
+            Record::new(identity.origin.clone(), empty)
+        });
+        let read_at = state.sight.as_ref().map_or(Duration::ZERO, |sight| sight.read_at);
+        drop(state);
         Self {
             ended: Ended { shared: Arc::clone(&shared), concluded: false },
             attempt: shared.attempt(urgent, avoid),
@@ -169,6 +182,7 @@ impl Flight {
             turn: None,
             version: None,
             record,
+            read_at,
             guard: None,
             received: None,
             error: None,
@@ -233,7 +247,7 @@ impl Flight {
         match self.shared.read().await {
             Ok(read) => {
                 let now = self.shared.setup.clock.boot();
-                let last = std::mem::replace(&mut self.shared.state().read_at, now);
+                let last = std::mem::replace(&mut self.read_at, now);
                 if now.saturating_sub(last) > SIGHT {
                     self.attempt.watched = None;
                 }
@@ -258,12 +272,9 @@ impl Flight {
     /// Takes over a stored record without losing secrets that only this process has.
     fn remember(&mut self, record: Record) {
         let mine = std::mem::replace(&mut self.record, record);
-        for (fingerprint, token) in mine.refresh_tokens {
-            self.record.refresh_tokens.entry(fingerprint).or_insert(token);
-        }
-        for (fingerprint, token) in mine.access_tokens {
-            self.record.access_tokens.entry(fingerprint).or_insert(token);
-        }
+        // What two maps have under one fingerprint is the same secret.
+        self.record.refresh_tokens.extend(mine.refresh_tokens);
+        self.record.access_tokens.extend(mine.access_tokens);
     }
 
     async fn hold(&mut self) -> Input {
@@ -440,7 +451,7 @@ impl Flight {
     /// this attempt goes on trying and keeps everybody else from spending the refresh token again.
     fn tell_of_the_store(&mut self) {
         if let Some(error) = self.error.clone() {
-            self.shared.state().failure = Some((self.shared.setup.clock.boot(), error));
+            self.shared.state().failure = Some(Box::new((self.shared.setup.clock.boot(), error)));
             self.progress.send_modify(|progress| progress.published += 1);
         }
     }
@@ -460,7 +471,8 @@ impl Flight {
         let session = &*self.shared.name;
         tracing::debug!(session, ?outcome, "renewal ended");
         let mut state = self.shared.state();
-        state.watched = self.attempt.watched;
+        let read_at = self.read_at;
+        state.sight = self.attempt.watched.map(|watched| Box::new(Sight { watched, read_at }));
         self.ended.concluded = true;
         let backoff = |ledger: Option<&Ledger>| {
             let failure = ledger.and_then(|ledger| ledger.failure);
@@ -505,7 +517,7 @@ impl Flight {
         if let Some((until, _)) = &failure {
             state.not_before = *until;
         }
-        state.failure = failure;
+        state.failure = failure.map(Box::new);
     }
 }
 
@@ -523,7 +535,7 @@ impl Drop for Ended {
             // Whoever waits gets an error, and the next attempt is due in a while: what broke once may break again.
             let until = self.shared.setup.clock.boot() + RELOAD;
             let message = format!("the renewal of session `{}` was cut off", self.shared.name);
-            state.failure = Some((until, Error::new(ErrorKind::Busy, message)));
+            state.failure = Some(Box::new((until, Error::new(ErrorKind::Busy, message))));
             state.not_before = until;
         }
     }

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -182,7 +181,7 @@ impl Shared {
         let refresh = response.refresh_token.as_ref().filter(|_| self.rotates());
         ledger.refresh = refresh.map(|token| Refresh { fingerprint: token.fingerprint() });
         let mut record = Record::new(self.endpoint.identity().origin.clone(), Ledger::new(ledger.epoch));
-        record.access_tokens = BTreeMap::from([(issued.fingerprint, response.access_token.clone())]);
+        record.access_tokens.insert(issued.fingerprint, response.access_token.clone());
         record.refresh_tokens = refresh.iter().map(|token| (token.fingerprint(), (*token).clone())).collect();
         record.subject = response.id_token.as_ref().and_then(Subject::of);
         record.id_token = response.id_token.clone();
@@ -209,7 +208,7 @@ impl Shared {
             }
             // First the knowledge, then the token: a renewal that ends in between must find the logout.
             if was_logged_in {
-                self.state().known = Some(Box::new(tombstone));
+                self.state().known = Some(self.known(tombstone));
             }
             self.forget();
             let mut not_revoked = None;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use butlr_auth_core::{Clock, Error, ErrorKind, Grant, Scope};
+use tokio::sync::Notify;
 
 use crate::key::TokenKey;
 use crate::{Event, RefreshPolicy, TokenStore};
@@ -19,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) scope: Scope,
     pub(crate) token_key: TokenKey,
     pub(crate) on_event: Option<Observer>,
+    /// Told when nothing is under way any more in one of the sessions.
+    pub(crate) idle: Arc<Notify>,
 }
 
 impl Setup {
@@ -51,7 +54,7 @@ impl Setup {
             }
         };
         let token_key = TokenKey::of(&scope);
-        Ok(Self { store, clock, policy, own_grant, scope, token_key, on_event })
+        Ok(Self { store, clock, policy, own_grant, scope, token_key, on_event, idle: Arc::default() })
     }
 
     /// The same for another scope.

@@ -1,38 +1,36 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::Notify;
 
-/// How many tasks of a session are under way.
+/// How many tasks of a session are under way. Whoever waits for their end does so at a place that the session shares
+/// with others: few wait, and there may be a hundred thousand sessions.
 #[derive(Debug, Default)]
-pub(super) struct Tasks {
-    running: AtomicUsize,
-    none_left: Notify,
-}
+pub(super) struct Tasks(AtomicU32);
 
 impl Tasks {
     pub(super) fn begin(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(super) fn end(&self) {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.none_left.notify_waiters();
+    pub(super) fn end(&self, idle: &Notify) {
+        if self.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            idle.notify_waiters();
         }
     }
 
-    pub(super) fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+    pub(super) fn are_running(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
     }
 
     /// Waits until none is left.
-    pub(super) async fn finished(&self) {
+    pub(super) async fn finished(&self, idle: &Notify) {
         loop {
             // Made before the count is read, so that an end in between is not missed.
-            let none_left = self.none_left.notified();
-            if self.running() == 0 {
+            let notified = idle.notified();
+            if !self.are_running() {
                 return;
             }
-            none_left.await;
+            notified.await;
         }
     }
 }

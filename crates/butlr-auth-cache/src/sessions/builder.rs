@@ -17,7 +17,7 @@ use crate::{Event, MemoryStore, RefreshPolicy, TokenStore};
 /// # Defaults
 /// - `store`: for people's sessions a [`MemoryStore`]; a login deserves a durable one. With a
 ///   [`grant`](Self::grant) none: the sessions are the store, and one that was closed asks again.
-/// - `capacity`: 10,000, some 20 MB with tokens of 1 KiB.
+/// - `capacity`: 10,000, some 16 MB with tokens of 1 KiB.
 /// - `max_exchanges`: 16, which renews thousands of tokens within seconds and which every server can take.
 /// - `clock`: [`SystemClock`]. `policy`: [`RefreshPolicy::default`].
 /// - no `grant`: each session waits for a [`login`](crate::Session::login).

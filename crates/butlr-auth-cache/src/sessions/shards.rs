@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use butlr_auth_core::Scope;
+use butlr_auth_core::{Scope, Token};
 use hashbrown::HashTable;
 
 use crate::Session;
@@ -69,6 +69,15 @@ impl Shards {
         let slot = shard.table.find_mut(hash, |slot| slot.is(hash, wanted))?;
         slot.used_at = now;
         Some(slot.session.clone())
+    }
+
+    /// The token of a session that needs nothing but to hand it out.
+    pub(super) fn fresh(&self, wanted: &Wanted<'_>, now: Duration) -> Option<Token> {
+        let hash = self.hash(wanted);
+        let mut shard = self.shard(hash)?;
+        let slot = shard.table.find_mut(hash, |slot| slot.is(hash, wanted))?;
+        slot.used_at = now;
+        slot.session.fresh(now)
     }
 
     /// Puts `session` in, unless another one is there meanwhile, and returns the one that is.
