@@ -1,8 +1,8 @@
 //! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
 
 use butlr_auth::core::Fingerprint;
-use butlr_auth::{EndpointUrl, Session};
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use butlr_auth::{Bearer, EndpointUrl, Session};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
@@ -112,21 +112,11 @@ impl Api {
 }
 
 impl Answer {
-    /// Whether the token itself is refused: status 401 with `invalid_token` or no code
-    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), or GraphQL's way of saying so.
+    /// Whether the token itself is refused, by status and challenge or in GraphQL's way.
     pub(crate) fn refuses_token(&self) -> bool {
         match self.status {
-            StatusCode::UNAUTHORIZED => {
-                let challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();
-                let codes: Vec<String> = challenges
-                    .filter_map(|challenge| challenge.to_str().ok())
-                    .map(str::to_ascii_lowercase)
-                    .filter(|challenge| challenge.contains("error="))
-                    .collect();
-                codes.is_empty() || codes.iter().any(|challenge| challenge.contains("invalid_token"))
-            }
             StatusCode::OK => self.is_unauthenticated_graphql(),
-            _ => false,
+            status => Bearer::is_refused(status, &self.headers),
         }
     }
 
@@ -149,3 +139,6 @@ impl Answer {
         self.status.as_u16() >= 400 || (self.status == StatusCode::OK && self.is_unauthenticated_graphql())
     }
 }
+
+#[cfg(test)]
+mod tests;

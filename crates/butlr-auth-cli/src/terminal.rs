@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// No line that is asked for is longer than this: 64 KiB, as a redirect with a large token needs.
-const LONGEST_LINE: u64 = 64 * 1024;
+/// Nothing that is asked for is longer than this: 64 KiB, as a redirect with a large token needs.
+const LIMIT: usize = 64 * 1024;
 
 /// The terminal as it was before a secret was asked for.
 static BEFORE: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
@@ -52,21 +52,27 @@ pub(crate) async fn line(output: &Output, question: &str) -> Result<String, Fail
 
 /// Reads one line from stdin, without its end.
 pub(crate) async fn stdin_line() -> Result<Zeroizing<String>, Failure> {
-    blocking(|| {
-        let mut line = Zeroizing::new(String::new());
-        io::Read::take(io::stdin().lock(), LONGEST_LINE).read_line(&mut line)?;
-        let end = line.trim_end_matches(['\r', '\n']).len();
-        line.truncate(end);
-        Ok(line)
-    })
-    .await
+    let mut line = stdin(|stdin, line| stdin.read_line(line)).await?;
+    let end = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(end);
+    Ok(line)
 }
 
 /// Reads stdin to its end, which comes soon if a program is at the other end of it.
 pub(crate) async fn stdin_text() -> Result<Zeroizing<String>, Failure> {
-    blocking(|| {
-        let mut text = Zeroizing::new(String::new());
-        io::Read::take(io::stdin().lock(), LONGEST_LINE).read_to_string(&mut text)?;
+    stdin(|stdin, text| stdin.read_to_string(text)).await
+}
+
+/// Reads from stdin. What is longer than the limit is refused and not cut.
+async fn stdin(
+    read: impl FnOnce(&mut io::Take<io::StdinLock<'static>>, &mut String) -> io::Result<usize> + Send + 'static,
+) -> Result<Zeroizing<String>, Failure> {
+    blocking(move || {
+        // One allocation: growing would leave pieces of a secret behind.
+        let mut text = Zeroizing::new(String::with_capacity(LIMIT + 2));
+        if read(&mut io::stdin().lock().take(LIMIT as u64 + 1), &mut text)? > LIMIT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         Ok(text)
     })
     .await
@@ -103,6 +109,9 @@ async fn blocking<T: Send + 'static>(
     read.and_then(|read| read).map_err(|error| match error.kind() {
         // While a secret is typed the terminal sends no signal, and Ctrl-C is a key like any other.
         io::ErrorKind::Interrupted => Failure::interrupted(),
+        io::ErrorKind::FileTooLarge => {
+            Failure::usage(format!("what came on stdin is longer than {LIMIT} bytes"))
+        }
         io::ErrorKind::InvalidData => Failure::usage("what came on stdin is not valid UTF-8"),
         _ => Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")),
     })

@@ -2,7 +2,7 @@ use std::fmt;
 
 use butlr_auth_core::{Error, TokenSource};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 
 use crate::AuthorizationHeader;
 
@@ -79,7 +79,7 @@ pub struct Bearer {
 
 /// What an answer to a request with `token` means.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn refusal(status: http::StatusCode, headers: &HeaderMap, token: &str) -> Result<bool, Error> {
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, token: &str) -> Result<bool, Error> {
     let mut value =
         HeaderValue::try_from(format!("Bearer {token}")).unwrap_or(HeaderValue::from_static("Bearer"));
     value.set_sensitive(true);
@@ -135,6 +135,30 @@ impl Bearer {
     #[must_use]
     pub fn header(&self) -> &AuthorizationHeader {
         &self.header
+    }
+
+    /// Returns whether an answer says that the token of its request is no good: status 401, and a Bearer challenge with
+    /// `invalid_token` or without a code, or no challenge at all
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    ///
+    /// For a client that none of the three ways fits: [reject](AuthorizationHeader::reject) the token then, and send
+    /// the request once more with the next one. A challenge for more scope is no such answer.
+    ///
+    /// # Examples
+    /// ```
+    /// use butlr_auth_http::Bearer;
+    /// use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer error="invalid_token""#));
+    /// assert!(Bearer::is_refused(http::StatusCode::UNAUTHORIZED, &headers));
+    /// headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer error="insufficient_scope""#));
+    /// assert!(!Bearer::is_refused(http::StatusCode::UNAUTHORIZED, &headers));
+    /// ```
+    #[must_use]
+    pub fn is_refused(status: StatusCode, headers: &HeaderMap) -> bool {
+        let sent = Sent { token: HeaderValue::from_static("Bearer"), host: String::new() };
+        matches!(Verdict::of(status, headers, &sent), Verdict::Refused { .. })
     }
 
     /// Returns whether the token may go to `uri`. One without scheme and host names no origin.

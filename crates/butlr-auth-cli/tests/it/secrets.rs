@@ -1,3 +1,5 @@
+use butlr_auth_testkit::Endpoint;
+
 use crate::world::World;
 
 /// Every secret that a run could leak.
@@ -34,6 +36,24 @@ async fn an_unknown_log_level_is_a_configuration_error() {
     world
         .run_with(&["-p", "robot", "token"], &[("BUTLR_AUTH_LOG", "loud")], "")
         .failed(3, "error, warn, info");
+}
+
+// Security: I9.
+#[tokio::test]
+async fn what_is_too_long_on_stdin_is_refused_and_not_cut() {
+    let world = World::new().await;
+    let login = ["login", "me", "--secret-stdin"];
+    let too_long = "longer than 65536 bytes";
+    let canary = "canary".repeat(11_000);
+    for stdin in [canary.clone(), format!("{canary}\n{}", world.password())] {
+        let said = world.run_with(&login, &[], &stdin).failed(2, too_long).stderr;
+        assert!(!said.contains("canary"), "{said}");
+    }
+    let helper = ["-p", "robot", "helper", "docker", "get"];
+    world.run_with(&helper, &[], &"\n".repeat(70_000)).failed(2, too_long);
+    assert_eq!(world.server.journal().requests(Endpoint::ButlrLogin), 0);
+    // One line counts, whatever comes after it.
+    world.run_with(&login, &[], &format!("{}\n{canary}", world.password())).succeeded();
 }
 
 // Security: H7.
