@@ -308,14 +308,13 @@ impl Shared {
                 Ok(progress) => progress,
                 Err(error) => return self.last_resort(error, avoid),
             };
-            let seen = *progress.borrow_and_update();
-            // The sender is dropped if the task dies with its runtime or panics: then another one is started.
-            while let Ok(()) = progress.changed().await {
-                if progress.borrow().published != seen.published || progress.borrow().done {
-                    break;
-                }
-            }
-            failed = self.state().failure.as_deref().map(|(_, error)| error.clone());
+            let seen = progress.borrow().published;
+            let reached = progress.wait_for(|reached| reached.done || reached.published != seen).await;
+            failed = match reached {
+                Ok(reached) => reached.failure.clone(),
+                // The task died with its runtime or panicked.
+                Err(_) => self.state().failure.as_deref().map(|(_, error)| error.clone()),
+            };
         }
     }
 

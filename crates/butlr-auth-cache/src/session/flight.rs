@@ -1,25 +1,20 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
+use butlr_auth_core::{Error, Fingerprint, Grant, Moment, TokenResponse};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{Known, Shared, failure};
-use crate::protocol::{
-    Action, Answer, Attempt, Epoch, FailureClass, Input, Ledger, Outcome, Pause, Received, Terms, Watched,
-};
-use crate::record::{Record, Subject};
-use crate::{Guard, Hold, Id, Swap, id, metrics};
+use super::{Known, Shared};
+use crate::protocol::{Action, Attempt, Epoch, Input, Ledger, Outcome, Pause, Terms, Watched};
+use crate::record::Record;
+use crate::{Guard, Id, id, metrics};
 
-/// How often a lease beats while a request is under way.
-const BEAT: Duration = Duration::from_millis(1500);
+mod conclude;
+mod exchange;
+mod stored;
 
-/// Whoever has not seen the record for longer than this has not seen its lease stand still: the store may have been
-/// out of everybody's reach, the holder's included. Half of how long a lease lasts.
-const SIGHT: Duration = Duration::from_secs(3);
-
-/// How long a typed "log in" stands before the record is looked at again, and a store's failure.
-const RELOAD: Duration = Duration::from_secs(1);
+use conclude::Ended;
 
 /// Another one's lease as an attempt last saw it, and when.
 pub(super) struct Sight {
@@ -28,11 +23,15 @@ pub(super) struct Sight {
 }
 
 /// What a renewal has reached, for those who wait for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// Counts what there was to see. A thousand may wait, and each of them looks.
     pub(super) published: u64,
-    pub(super) urgent: bool,
     pub(super) done: bool,
+    /// Why there is no token, for everybody who waited for this renewal: what the session remembers of it may have
+    /// passed before the last of them has looked.
+    pub(super) failure: Option<Error>,
+    urgent: bool,
 }
 
 impl Shared {
@@ -174,7 +173,7 @@ impl Flight {
         let read_at = state.sight.as_ref().map_or(Duration::ZERO, |sight| sight.read_at);
         drop(state);
         Self {
-            ended: Ended { shared: Arc::clone(&shared), concluded: false },
+            ended: Ended::new(Arc::clone(&shared)),
             attempt: shared.attempt(urgent, avoid),
             shared,
             progress,
@@ -213,10 +212,17 @@ impl Flight {
         self.tell();
         self.guard = None;
         self.turn = None;
-        self.conclude(outcome);
+        if outcome == Outcome::Busy {
+            // Whoever kept this one waiting may have finished since it last looked.
+            self.look().await;
+        }
+        let failure = self.conclude(outcome);
         let Self { ended, progress, .. } = self;
         drop(ended);
-        progress.send_modify(|progress| progress.done = true);
+        progress.send_modify(|progress| {
+            progress.failure = failure;
+            progress.done = true;
+        });
     }
 
     /// Waits until an exchange may be begun. It looks before it waits: a token that another process has brought helps
@@ -227,14 +233,27 @@ impl Flight {
             self.turn = Some(turn);
             return;
         }
-        if let Err(error) = self.shared.look().await {
-            tracing::debug!(session = &*self.shared.name, %error, "the store could not be read");
-        }
-        self.progress.send_modify(|progress| progress.published += 1);
+        self.look().await;
         self.turn = self.shared.turn().await;
         // What an attempt may take counts from its beginning, and others may have come to wait for it.
         let urgent = self.progress.borrow().urgent || self.progress.receiver_count() > 1;
         self.attempt = self.shared.attempt(urgent, self.avoid);
+    }
+
+    /// Takes over what the store holds, for those who wait.
+    async fn look(&mut self) {
+        let version = self.shared.version.load(Ordering::Acquire);
+        if let Err(error) = self.shared.look().await {
+            tracing::debug!(session = &*self.shared.name, %error, "the store could not be read");
+        }
+        self.tell_of_change_since(version);
+    }
+
+    /// Wakes those who wait if there is another token than at that version of the session.
+    fn tell_of_change_since(&self, version: u64) {
+        if self.shared.version.load(Ordering::Acquire) != version {
+            self.progress.send_modify(|progress| progress.published += 1);
+        }
     }
 
     fn tell(&mut self) {
@@ -243,179 +262,12 @@ impl Flight {
         }
     }
 
-    async fn load(&mut self) -> Input {
-        match self.shared.read().await {
-            Ok(read) => {
-                let now = self.shared.setup.clock.boot();
-                let last = std::mem::replace(&mut self.read_at, now);
-                if now.saturating_sub(last) > SIGHT {
-                    self.attempt.watched = None;
-                }
-                self.shared.adopt(read.as_ref().map(|(_, record)| record));
-                self.progress.send_modify(|progress| progress.published += 1);
-                self.version = read.as_ref().map(|(entry, _)| entry.write_id());
-                let ledger = read.map(|(_, record)| {
-                    let ledger = record.ledger.clone();
-                    self.remember(record);
-                    Box::new(ledger)
-                });
-                Input::Loaded(ledger)
-            }
-            Err(error) => {
-                self.attempt.watched = None;
-                self.error = Some(error);
-                Input::LoadFailed
-            }
-        }
-    }
-
-    /// Takes over a stored record without losing secrets that only this process has.
-    fn remember(&mut self, record: Record) {
-        let mine = std::mem::replace(&mut self.record, record);
-        // What two maps have under one fingerprint is the same secret.
-        self.record.refresh_tokens.extend(mine.refresh_tokens);
-        self.record.access_tokens.extend(mine.access_tokens);
-    }
-
-    async fn hold(&mut self) -> Input {
-        match self.shared.setup.store.hold(&self.shared.key()).await {
-            Ok(Hold::Held(guard)) => {
-                self.guard = Some(guard);
-                Input::Held
-            }
-            Ok(Hold::Busy) => Input::HoldBusy,
-            Ok(_) => Input::HoldUnsupported,
-            Err(error) => {
-                self.error = Some(error);
-                Input::HoldFailed
-            }
-        }
-    }
-
-    async fn swap(&mut self, next: Ledger) -> Input {
-        let asked_at = self.shared.setup.clock.boot();
-        match self.write(next).await {
-            Ok(true) => Input::Swapped { asked_at },
-            Ok(false) => Input::Conflict,
-            Err(error) => {
-                self.error = Some(error);
-                Input::SwapFailed
-            }
-        }
-    }
-
-    /// One compare-and-swap; after a doubtful one, a load tells by the write id whether it happened.
-    async fn write(&mut self, next: Ledger) -> Result<bool, Error> {
-        let (store, key) = (&self.shared.setup.store, &self.shared.key());
-        let write_id = Id::random();
-        let entry = self.record.with_ledger(next).encode(write_id)?;
-        let swapped = match store.compare_and_swap(key, self.version, &entry).await {
-            Ok(swap) => swap == Swap::Swapped,
-            Err(doubt) => match store.load(key).await {
-                Ok(Some(stored)) if stored.write_id() == write_id => true,
-                Ok(stored) if stored.as_ref().map(crate::Entry::write_id) != self.version => false,
-                _ => return Err(doubt),
-            },
-        };
-        if swapped {
-            self.version = Some(write_id);
-        }
-        Ok(swapped)
-    }
-
-    async fn send(&mut self, token: Option<Fingerprint>, not_after: Option<Duration>) -> Input {
-        let grant = match token {
-            Some(fingerprint) => {
-                self.record.refresh_tokens.get(&fingerprint).cloned().map(Grant::refresh_token)
-            }
-            None => self.shared.setup.own_grant.clone(),
-        };
-        let Some(grant) = grant else {
-            self.error =
-                Some(Error::new(ErrorKind::CorruptRecord, "a session record names a token that it lacks"));
-            return Input::Answer(Answer::NotSent { class: FailureClass::Configuration });
-        };
-        let sent_at = self.shared.setup.clock.now();
-        if not_after.is_some_and(|guard| sent_at.boot > guard) {
-            return Input::Answer(Answer::TooLate);
-        }
-        self.tell_of_the_wait();
-        let endpoint = Arc::clone(&self.shared.endpoint);
-        let exchange = endpoint.exchange(&grant);
-        tokio::pin!(exchange);
-        let response = loop {
-            match tokio::time::timeout(BEAT, &mut exchange).await {
-                Ok(response) => break response,
-                Err(_) => self.beat().await,
-            }
-        };
-        self.shared.tell_of_exchange(&grant, &response, sent_at);
-        Input::Answer(self.judge(response, sent_at))
-    }
-
-    /// Shows that this process is alive and still holds the lease.
-    async fn beat(&mut self) {
-        let Some(next) = self.attempt.beat() else { return };
-        let asked_at = self.shared.setup.clock.boot();
-        // A beat that does not get through shows at the guard and at the commit.
-        if let Ok(true) = self.write(next.clone()).await {
-            self.attempt.beaten(next, asked_at);
-        }
-    }
-
-    fn judge(&mut self, response: Result<TokenResponse, Error>, sent_at: Moment) -> Answer {
-        match response {
-            Ok(response) => {
-                let received = self.receive(&response, sent_at);
-                self.received = Some(response);
-                Answer::Granted(received)
-            }
-            Err(error) => {
-                let answer = failure::classify(&error, self.shared.setup.token_key);
-                self.error = Some(error);
-                answer
-            }
-        }
-    }
-
-    /// Puts what the server issued where the next record will be made from.
-    fn receive(&mut self, response: &TokenResponse, sent_at: Moment) -> Received {
-        let issued = self.shared.issued(response, sent_at);
-        self.record.access_tokens.insert(issued.fingerprint, response.access_token.clone());
-        let stranger = response.id_token.as_ref().is_some_and(|id_token| self.is_stranger(id_token));
-        if let Some(id_token) = response.id_token.as_ref().filter(|_| !stranger) {
-            self.record.id_token = Some(id_token.clone());
-            self.record.subject = Subject::of(id_token).or_else(|| self.record.subject.take());
-        }
-        // RFC 6749 §4.4.3: a refresh token should not come with a client's own token; it is dropped if it does.
-        let refresh = response.refresh_token.as_ref().filter(|_| self.shared.rotates());
-        if let Some(token) = refresh {
-            self.record.refresh_tokens.insert(token.fingerprint(), token.clone());
-        }
-        Received { refresh: refresh.map(RefreshToken::fingerprint), issued, stranger }
-    }
-
-    /// OpenID Connect Core §12.2: `iss` and `sub` must be those of the login.
-    fn is_stranger(&self, id_token: &IdToken) -> bool {
-        self.record.subject.as_ref().is_some_and(|login| Subject::of(id_token).as_ref() != Some(login))
-    }
-
     fn publish(&mut self) -> Input {
         if let Some(ledger) = self.attempt.ledger() {
             self.shared.publish_made(self.record.with_ledger(ledger.clone()));
         }
         self.progress.send_modify(|progress| progress.published += 1);
         Input::Published
-    }
-
-    async fn revoke(&mut self) -> Input {
-        if let Some(response) = self.received.take() {
-            let result = self.shared.revoke(response.refresh_token.as_ref(), &[&response.access_token]).await;
-            if let Err(error) = result {
-                tracing::debug!(session = &*self.shared.name, %error, "a superseded token could not be revoked");
-            }
-        }
-        Input::Revoked
     }
 
     async fn pause(&mut self, pause: Pause) {
@@ -451,8 +303,11 @@ impl Flight {
     /// this attempt goes on trying and keeps everybody else from spending the refresh token again.
     fn tell_of_the_store(&mut self) {
         if let Some(error) = self.error.clone() {
-            self.shared.state().failure = Some(Box::new((self.shared.setup.clock.boot(), error)));
-            self.progress.send_modify(|progress| progress.published += 1);
+            self.shared.state().failure = Some(Box::new((self.shared.setup.clock.boot(), error.clone())));
+            self.progress.send_modify(|progress| {
+                progress.failure = Some(error);
+                progress.published += 1;
+            });
         }
     }
 
@@ -461,82 +316,6 @@ impl Flight {
         if let Some(since) = self.waiting_since.take() {
             let waited = self.shared.setup.clock.boot().saturating_sub(since);
             metrics::waited_for_lease(self.shared.provider(), waited);
-        }
-    }
-
-    /// Leaves behind what the next caller needs to know.
-    fn conclude(&mut self, outcome: Outcome) {
-        self.tell_of_the_wait();
-        let now = self.shared.setup.clock.boot();
-        let session = &*self.shared.name;
-        tracing::debug!(session, ?outcome, "renewal ended");
-        let mut state = self.shared.state();
-        let read_at = self.read_at;
-        state.sight = self.attempt.watched.map(|watched| Box::new(Sight { watched, read_at }));
-        self.ended.concluded = true;
-        let backoff = |ledger: Option<&Ledger>| {
-            let failure = ledger.and_then(|ledger| ledger.failure);
-            failure.map_or(RELOAD, |failure| failure.remaining(self.shared.setup.clock.now()).max(RELOAD))
-        };
-        let error = self.error.take();
-        let failure = match outcome {
-            Outcome::Current | Outcome::Refreshed => None,
-            Outcome::Content | Outcome::Superseded => {
-                state.not_before = now + Duration::from_millis(250);
-                None
-            }
-            Outcome::Deferred => {
-                let mandatory =
-                    self.shared.current.load().as_ref().map(|current| current.token.validity().mandatory_at);
-                state.not_before = mandatory.unwrap_or(now + RELOAD);
-                None
-            }
-            Outcome::BackingOff(failure) => {
-                let until = now + failure.remaining(self.shared.setup.clock.now());
-                Some((until, self.shared.shared_failure(failure)))
-            }
-            Outcome::Failed => {
-                let error = error.unwrap_or_else(|| Error::new(ErrorKind::Busy, "the renewal failed"));
-                let wait = if self.shared.rotates() {
-                    backoff(self.attempt.ledger())
-                } else {
-                    error.retry_after().unwrap_or(RELOAD).min(Duration::from_secs(60))
-                };
-                Some((now + wait, error))
-            }
-            Outcome::LoginRequired(why) => Some((now + RELOAD, self.shared.login_required(why))),
-            Outcome::Busy => {
-                let message = format!("another process has been renewing session `{session}` for too long");
-                Some((now, Error::new(ErrorKind::Busy, message)))
-            }
-            Outcome::StorageFailed => {
-                let unknown = || Error::new(ErrorKind::Storage, "the token store failed");
-                Some((now + RELOAD, error.unwrap_or_else(unknown)))
-            }
-        };
-        if let Some((until, _)) = &failure {
-            state.not_before = *until;
-        }
-        state.failure = failure.map(Box::new);
-    }
-}
-
-/// Makes room for the next renewal when this one ends, even by a panic or with its runtime, before it has begun.
-struct Ended {
-    shared: Arc<Shared>,
-    concluded: bool,
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.flight = None;
-        if !self.concluded {
-            // Whoever waits gets an error, and the next attempt is due in a while: what broke once may break again.
-            let until = self.shared.setup.clock.boot() + RELOAD;
-            let message = format!("the renewal of session `{}` was cut off", self.shared.name);
-            state.failure = Some(Box::new((until, Error::new(ErrorKind::Busy, message))));
-            state.not_before = until;
         }
     }
 }

@@ -32,3 +32,4 @@ mod store_postgres;
 mod store_redis;
 #[cfg(feature = "sqlite")]
 mod store_sqlite;
+mod waiting;
