@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault};
 use serde_json::Value;
 
@@ -72,10 +74,38 @@ impl Canaries {
             let hexadecimal: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
             let bytes = format!("{:?}", canary.as_bytes());
             let encoded: String = url::form_urlencoded::byte_serialize(canary.as_bytes()).collect();
-            for form in [canary, &hexadecimal, &encoded, bytes.trim_matches(['[', ']'])] {
-                assert!(!text.contains(form), "a secret is in {place}: …{form}…");
+            let escaped = serde_json::to_string(canary).unwrap();
+            let forms = [canary, &hexadecimal, &encoded, trimmed(&bytes), trimmed(&escaped)];
+            let forms = forms.into_iter().map(str::to_owned).chain(in_base64(canary));
+            for form in forms {
+                assert!(!text.contains(&form), "a secret is in {place}: …{form}…");
             }
         }
+    }
+}
+
+fn trimmed(quoted: &str) -> &str {
+    quoted.trim_matches(['[', ']', '"'])
+}
+
+/// What base64 makes of a piece of text, wherever that stands in a longer one.
+fn in_base64(piece: &str) -> impl Iterator<Item = String> {
+    (0..3).flat_map(move |before| {
+        let text = ["\0".repeat(before).as_str(), piece].concat();
+        // Letters that only this piece decides.
+        let own = (before * 8).div_ceil(6)..text.len() * 8 / 6;
+        [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)]
+            .map(|letters| letters[own.clone()].to_owned())
+    })
+}
+
+#[test]
+fn a_secret_is_found_in_base64_wherever_it_stands() {
+    for before in ["", "a", "ab", "abc", "a-client:", "another-client:"] {
+        let header = STANDARD_NO_PAD.encode(format!("{before}s?cret-of-12 and more"));
+        assert!(in_base64("s?cret-of-12").any(|form| header.contains(&form)), "{header}");
+        let other = STANDARD_NO_PAD.encode(format!("{before}s?cret+of-12 and more"));
+        assert!(!in_base64("s?cret-of-12").any(|form| other.contains(&form)), "{other}");
     }
 }
 

@@ -62,12 +62,19 @@ fn seen_in<'a>(text: &str, canaries: &'a BTreeSet<String>) -> Option<&'a str> {
             url::form_urlencoded::byte_serialize(piece.as_bytes()).collect(),
             serde_json::to_string(&piece).unwrap().trim_matches('"').to_owned(),
             format!("{:?}", piece.as_bytes()).trim_matches(['[', ']']).to_owned(),
-            // Nine bytes are twelve letters, whatever follows them.
-            STANDARD_NO_PAD.encode(&piece[..9]),
-            URL_SAFE_NO_PAD.encode(&piece[..9]),
-            piece,
         ];
-        forms.iter().any(|form| text.contains(form))
+        forms.into_iter().chain(in_base64(&piece)).chain([piece.clone()]).any(|form| text.contains(&form))
+    })
+}
+
+/// What base64 makes of a piece of text, wherever that stands in a longer one.
+fn in_base64(piece: &str) -> impl Iterator<Item = String> {
+    (0..3).flat_map(move |before| {
+        let text = ["\0".repeat(before).as_str(), piece].concat();
+        // Letters that only this piece decides.
+        let own = (before * 8).div_ceil(6)..text.len() * 8 / 6;
+        [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)]
+            .map(|letters| letters[own.clone()].to_owned())
     })
 }
 
@@ -284,6 +291,7 @@ fn a_secret_is_found_in_every_form() {
         "7025612B732F733A77266F3D72",
         "secret=p%25a%2Bs%2Fs%3Aw%26o%3Dr+d%7E",
         "Basic cCVhK3Mvczp3Jm89ciBkfg",
+        "Basic Y2MlM0FvZGQraWQ6cCVhK3Mvczp3Jm89ciBkfg",
     ] {
         assert!(seen_in(text, &canaries).is_some(), "{text}");
     }
