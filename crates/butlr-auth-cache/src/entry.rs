@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use butlr_auth_core::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,11 @@ const FORMAT: u32 = 1;
 /// What a store keeps for one session: a version and a document that only the session reads.
 ///
 /// Its bytes are one JSON object, `{"format":1,"key":{…},"write_id":"…","checksum":"…","record":{…}}`, the same in
-/// every store. The checksum finds torn and flipped bytes; it is no signature.
+/// every store. The checksum finds torn and flipped bytes; it is no signature. Clones share the document.
+#[derive(Clone)]
 pub struct Entry {
     write_id: Id,
-    record: Zeroizing<String>,
+    record: Arc<Zeroizing<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,7 +40,7 @@ impl Entry {
     /// Makes an entry from its version and a JSON document.
     #[must_use]
     pub fn new(write_id: Id, record: impl Into<String>) -> Self {
-        Self { write_id, record: Zeroizing::new(record.into()) }
+        Self { write_id, record: Arc::new(Zeroizing::new(record.into())) }
     }
 
     /// Returns the version.
@@ -125,12 +127,6 @@ fn checksum(key: &str, write_id: Id, record: &str) -> String {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry {{ write_id: {}, record: [redacted] }}", self.write_id)
-    }
-}
-
-impl Clone for Entry {
-    fn clone(&self) -> Self {
-        Self { write_id: self.write_id, record: self.record.clone() }
     }
 }
 

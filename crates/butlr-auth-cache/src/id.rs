@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::key::hex;
+
 /// 128 random bits: enough that no two are ever the same.
 ///
 /// A write is named by one (it *is* the record's version), and so is a login and the owner of a lease.
@@ -47,7 +49,7 @@ pub(crate) fn fill(bytes: &mut [u8]) {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.to_u128())
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -67,7 +69,7 @@ impl std::str::FromStr for Id {
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&hex(&self.0))
     }
 }
 

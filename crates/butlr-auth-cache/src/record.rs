@@ -70,7 +70,7 @@ impl Record {
         serde_json::to_writer(&mut length, self).map_err(unfit)?;
         let mut json = Zeroizing::new(Vec::with_capacity(length.0));
         serde_json::to_writer(&mut *json, self).map_err(unfit)?;
-        let text = str::from_utf8(&json)
+        let text = String::from_utf8(std::mem::take(&mut *json))
             .map_err(|_| Error::new(ErrorKind::Storage, "a session record could not be encoded as text"))?;
         Ok(Entry::new(write_id, text))
     }

@@ -30,11 +30,20 @@ impl Fingerprint {
         first.copy_from_slice(digest.split_at(16).0);
         Self(first)
     }
+
+    /// Its hexadecimal digits, in a place that the caller has: records and logs are full of them.
+    fn write_to<'a>(&self, digits: &'a mut [u8; 32]) -> &'a str {
+        let halves = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        for (digit, half) in digits.iter_mut().zip(halves) {
+            *digit = if half < 10 { b'0' + half } else { b'a' + half - 10 };
+        }
+        str::from_utf8(digits).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(self.write_to(&mut [0; 32]))
     }
 }
 
@@ -58,7 +67,7 @@ impl FromStr for Fingerprint {
 
 impl Serialize for Fingerprint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.write_to(&mut [0; 32]))
     }
 }
 

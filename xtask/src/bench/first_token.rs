@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use butlr_auth_cache::{FileStore, MemoryStore, Session};
@@ -12,6 +13,7 @@ use butlr_auth_testkit::AuthorizationServer;
 use tokio::runtime::Runtime;
 
 use super::figure::{Report, Unit};
+use super::issuer::Issuer;
 use super::measure::Samples;
 use crate::workspace::Workspace;
 
@@ -72,20 +74,31 @@ impl Bench<'_> {
         let client = reqwest::Client::new();
         let endpoint: std::sync::Arc<dyn butlr_auth_core::TokenEndpoint> =
             std::sync::Arc::new(self.endpoint()?);
+        let issuer = Issuer::new(Duration::from_secs(3600))?;
+        let grant = Grant::client_credentials();
         let (mut floor, mut ours) = (
             Samples::new("reqwest, warm client: one POST"),
             Samples::new("new session, warm endpoint: token()"),
         );
+        // What either half of it costs alone.
+        let (mut exchange, mut session) = (
+            Samples::new("no session, warm endpoint: exchange()"),
+            Samples::new("new session, endpoint in the process: token()"),
+        );
         for round in 0..WARM_ROUNDS + 10 {
-            let warm_up = round < 10;
-            let (mut idle_floor, mut idle_ours) = (Samples::new(""), Samples::new(""));
-            let (floor, ours) =
-                if warm_up { (&mut idle_floor, &mut idle_ours) } else { (&mut floor, &mut ours) };
+            if round == 10 {
+                for samples in [&mut floor, &mut ours, &mut exchange, &mut session] {
+                    samples.clear();
+                }
+            }
             floor.time(|| self.block(self.post(&client)))?;
             ours.time(|| self.block(first_token(endpoint.clone(), MemoryStore::new())))?;
+            exchange.time(|| self.block(async { Ok(endpoint.exchange(&grant).await?) }))?;
+            session.time(|| self.block(first_token(issuer.clone(), MemoryStore::new())))?;
         }
-        report.note(&floor);
-        report.note(&ours);
+        for samples in [&floor, &ours, &exchange, &session] {
+            report.note(samples);
+        }
         report.at_most("warm client: token() / one POST", ours.ratio(&floor), 1.15);
         Ok(())
     }

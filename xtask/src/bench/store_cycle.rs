@@ -58,6 +58,7 @@ impl Measured<'_> {
         let Self { report, runtime, key } = self;
         let mut of_raw = Samples::new(format!("{name}: the raw operations"));
         let mut of_store = Samples::new(format!("{name}: load, hold, two compare-and-swaps"));
+        let mut of_load = Samples::new(format!("{name}: one load more, as a renewal makes"));
         runtime.block_on(async {
             let _ = store.compare_and_swap(key, None, &record(Id::random())).await?;
             Ok::<_, Error>(())
@@ -66,13 +67,16 @@ impl Measured<'_> {
             of_raw.time(|| runtime.block_on(raw.cycle()))?;
             let written = [record(Id::random()), record(Id::random())];
             of_store.time(|| runtime.block_on(cycle(store, key, &written)))?;
+            of_load.time(|| runtime.block_on(store.load(key)))?;
             if round == 0 {
-                of_raw.clear();
-                of_store.clear();
+                for samples in [&mut of_raw, &mut of_store, &mut of_load] {
+                    samples.clear();
+                }
             }
         }
-        report.note(&of_raw);
-        report.note(&of_store);
+        for samples in [&of_raw, &of_store, &of_load] {
+            report.note(samples);
+        }
         report.at_most(&format!("{name}: a cycle / its raw operations"), of_store.ratio(&of_raw), 1.25);
         Ok(())
     }
