@@ -271,11 +271,12 @@ impl AuthorizationRequest {
             if code.is_some() || parameters.contains_key("access_token") {
                 return Err(self.invalid("holds both an error and a success"));
             }
+            let said = |name| parameters.get(name).map(|text| self.redacted(text, &parameters));
             let response = ErrorResponse::new(
-                ErrorCode::new(error),
-                parameters.get("error_description").map(String::as_str),
+                ErrorCode::new(&*self.redacted(error, &parameters)),
+                said("error_description").as_deref(),
             )
-            .with_uri(parameters.get("error_uri").map(String::as_str));
+            .with_uri(said("error_uri").as_deref());
             let message = format!("{} refused the authorization request: {response}", self.host);
             return Err(Error::new(ErrorKind::Refused, message)
                 .with_delivery(Delivery::Answered)
@@ -339,19 +340,30 @@ impl AuthorizationRequest {
             //# response and MUST NOT proceed with the authorization grant.
             (Some(got), Some(expected)) if got != expected => Err(self.invalid(&format!(
                 "names the issuer `{}`, expected was `{expected}`",
-                text::escape(got, 128)
+                text::escape(&self.redacted(got, parameters), 128)
             ))),
             //= https://www.rfc-editor.org/rfc/rfc9207#section-2.4
             //# Clients MUST extract the value of the iss parameter from authorization responses they receive if
             //# the parameter is present.
             (None, _) if self.iss_required => {
                 let refusal = parameters.get("error").map_or_else(String::new, |error| {
-                    format!(" (it also says `{}`)", text::escape(error, 64))
+                    format!(" (it also says `{}`)", text::escape(&self.redacted(error, parameters), 64))
                 });
                 Err(self.invalid(&format!("names no issuer although the server promises to{refusal}")))
             }
             _ => Ok(()),
         }
+    }
+
+    /// A parameter without the secrets of this attempt, which whoever answers may repeat anywhere.
+    fn redacted(&self, text: &str, parameters: &BTreeMap<String, String>) -> String {
+        let mut secrets = vec![self.state.expose(), self.nonce.expose()];
+        if let ResponseType::Code(verifier) = &self.response_type {
+            secrets.push(verifier.expose());
+        }
+        let carried = ["code", "access_token", "id_token"].into_iter();
+        secrets.extend(carried.filter_map(|name| parameters.get(name)).map(String::as_str));
+        text::redact(text, &secrets)
     }
 
     /// Reads the token of an implicit answer

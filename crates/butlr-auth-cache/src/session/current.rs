@@ -64,11 +64,13 @@ impl Current {
         self.token.remaining(self.obtained_at)
     }
 
-    /// Whether it was issued for a caller that has waited since `began`: then it is returned however short its life
-    /// is. A token that lives for no time at all is, besides, shared for a second: asking again brings no better one.
+    /// Whether it is returned to a caller that has waited since `began` however short its life is: it came meanwhile,
+    /// and is alive or was asked for no earlier than that, so that asking again brings no better one. A token that
+    /// lives for no time at all is, besides, shared for a second.
     pub(super) fn is_issued_for(&self, began: Duration, now: Duration) -> bool {
-        let shared = |born: Duration| self.lifetime().is_zero() && now < born + Duration::from_secs(1);
-        !self.rejected && self.born.is_some_and(|born| born >= began || shared(born))
+        let Some(born) = self.born.filter(|_| !self.rejected) else { return false };
+        let serves = now < self.token.validity().expires_at || self.obtained_at >= began;
+        (born >= began && serves) || (self.lifetime().is_zero() && now < born + Duration::from_secs(1))
     }
 }
 

@@ -196,6 +196,35 @@ async fn a_lifetime_counts_from_the_request_and_not_from_the_answer() {
     assert_eq!(token.remaining(fixture.clock.boot()), LIFETIME - Duration::from_secs(100));
 }
 
+#[tokio::test]
+async fn an_answer_that_took_longer_than_its_token_lives_is_not_for_who_asked_later() {
+    let fixture = Fixture::new().await;
+    let session = fixture.process(&fixture.clock);
+    fixture.server.close();
+    let ask = || {
+        let session = session.clone();
+        tokio::spawn(async move { session.token().await.unwrap() })
+    };
+    fixture.clock.advance(LIFETIME);
+    let first = ask();
+    while fixture.server.exchanges() < 2 {
+        tokio::task::yield_now().await;
+    }
+    fixture.clock.advance(LIFETIME + Duration::from_secs(1));
+    let later = ask();
+    // Until it waits for the same renewal.
+    tokio::task::yield_now().await;
+    fixture.server.open();
+    timeout(async {
+        assert_eq!(first.await.unwrap().access_token().expose(), "access-2", "there is no better one for it");
+        let later = later.await.unwrap();
+        assert_eq!(later.access_token().expose(), "access-3");
+        assert!(!later.remaining(fixture.clock.boot()).is_zero());
+    })
+    .await;
+    assert_eq!(fixture.server.exchanges(), 3);
+}
+
 /// Fails where a session turns round and round.
 async fn timeout(work: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(20), work).await.unwrap();

@@ -168,6 +168,24 @@ fn an_error_is_typed_only_with_the_right_state() {
     check_refused(&mut request, &redirect, ErrorKind::Refused, "access_denied (no\\u{1b}[31m)");
 }
 
+// Security: H1.
+#[test]
+fn what_an_answer_repeats_of_the_attempt_is_not_shown() {
+    for answer in
+        ["error={}", "error=x&error_description=a {} b", "error=x&error_uri={}", "code=canary&iss=a{}canary"]
+    {
+        let mut request = code_request();
+        let own = state(&request);
+        let redirect = format!("{REDIRECT}?{}&state={own}", answer.replace("{}", &own));
+        let error = request.accept(&redirect).unwrap_err();
+        let shown = format!("{error} {error:?} {:?}", error.error_response());
+        assert!(
+            shown.contains("[redacted]") && !shown.contains(&own) && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
+}
+
 #[test]
 //= https://www.rfc-editor.org/rfc/rfc9207#section-2.4
 //= type=test
