@@ -283,7 +283,7 @@ fn mend(error: &io::Error) -> &'static str {
             ": free some space"
         }
         io::ErrorKind::InvalidFilename => ": choose a shorter path",
-        io::ErrorKind::NotFound => ": its folder was removed, start again",
+        io::ErrorKind::NotFound => ": its folder is missing or was removed, make it or choose another",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => ": something else has its name",
         _ => "",
     }

@@ -257,6 +257,12 @@ async fn a_disk_that_takes_nothing_is_7() {
     for command in NEED_A_TOKEN.into_iter().chain(NEED_A_STORE) {
         world.fails(7, &of("robot", command), &nowhere);
     }
+    let ended = world.run_at(Seat::Pipe, &of("robot", &["token"]), &nowhere);
+    assert!(
+        ended.stderr.contains("/proc/state") && ended.stderr.contains("choose another"),
+        "{}",
+        ended.stderr
+    );
     world.fails(7, &of("robot", &["token", "-o", "/proc/token"]), &[]);
     world.fails(7, &["man", "/proc/man"], &[]);
 }

@@ -199,7 +199,7 @@ fn a_folder_that_was_removed_says_so() {
     fs::remove_dir_all(&place).unwrap();
     let error = write(&store, "\"new\"").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Storage);
-    assert!(error.to_string().contains("folder was removed"), "{error}");
+    assert!(error.to_string().contains("was removed"), "{error}");
 }
 
 /// As a user without privileges, if there is one to become: nothing is read-only to root.
