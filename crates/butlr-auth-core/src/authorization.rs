@@ -273,7 +273,7 @@ impl AuthorizationRequest {
             }
             let said = |name| parameters.get(name).map(|text| self.redacted(text, &parameters));
             let response = ErrorResponse::new(
-                ErrorCode::new(&*self.redacted(error, &parameters)),
+                ErrorCode::new(&self.redacted(error, &parameters)),
                 said("error_description").as_deref(),
             )
             .with_uri(said("error_uri").as_deref());
