@@ -129,7 +129,12 @@ fn one_key_is_made_for_all_processes_and_outlives_the_keyring() {
     let asked = Asked::new("one_key_is_made_for_all_processes_and_outlives_the_keyring", keyring.address());
     check(&asked.answer("read"), "Configuration: ", "has no entry");
     let all: Vec<_> = (0..8).map(|_| asked.start("make")).collect();
-    let all: Vec<_> = all.into_iter().map(answer).collect();
+    // On a crowded machine eight at once may take longer than the keyring is given. Whoever is told so asks again.
+    let settled = |first: String| {
+        let again = (0..20).map(|_| asked.answer("make"));
+        std::iter::once(first).chain(again).find(|answer| !answer.starts_with("Busy: ")).unwrap()
+    };
+    let all: Vec<_> = all.into_iter().map(answer).map(settled).collect();
     check(&all[0], "key ", "");
     assert!(all.iter().all(|answer| *answer == all[0]), "{all:?}");
     keyring.restart().unwrap();
