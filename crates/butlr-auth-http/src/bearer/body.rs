@@ -27,16 +27,12 @@ impl<B: Body> BearerBody<B> {
         let mut whole = Vec::new();
         while !self.rest.is_end_stream() {
             let Some(frame) = poll_fn(|context| poll(&mut self.rest, context)).await else { break };
-            let length = whole.len();
-            if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
-                whole.extend_from_slice(data.get(..limit.saturating_sub(length)).unwrap_or(data));
+            let data = frame.as_ref().ok().and_then(Frame::data_ref);
+            let too_long = data.is_some_and(|data| whole.len() + data.len() > limit);
+            let ended = frame.is_err() || too_long;
+            if let Some(data) = data.filter(|_| !ended) {
+                whole.extend_from_slice(data);
             }
-            let ended = frame.is_err()
-                || frame
-                    .as_ref()
-                    .ok()
-                    .and_then(Frame::data_ref)
-                    .is_some_and(|data| length + data.len() > limit);
             self.read.push_back(frame);
             if ended {
                 return None;

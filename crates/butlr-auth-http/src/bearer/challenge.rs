@@ -54,9 +54,7 @@ impl Verdict {
         }
         Self::Fine
     }
-}
 
-impl Verdict {
     /// After the second answer there is nothing more to do, but one thing to say.
     pub(crate) fn scope_is_enough(self) -> Result<(), Error> {
         match self {

@@ -16,6 +16,19 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 
 use crate::capture::{Capture, Play, response};
 
+/// A certificate that signs itself, in DER, and what shows it to whoever connects.
+pub(crate) fn identity(params: CertificateParams) -> (Vec<u8>, TlsAcceptor) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    (certificate.der().to_vec(), TlsAcceptor::from(Arc::new(config)))
+}
+
 /// A certificate, and the server that shows it.
 struct Server {
     url: String,
@@ -27,19 +40,12 @@ impl Server {
     async fn start(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
-            .unwrap();
+        let (certificate, tls) = identity(params);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}/token", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(answer(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&requests)));
-        Self { url, certificate: certificate.der().to_vec(), requests }
+        tokio::spawn(answer(listener, tls, Arc::clone(&requests)));
+        Self { url, certificate, requests }
     }
 
     /// Asks for a token, trusting this server's certificate or the system's roots alone.

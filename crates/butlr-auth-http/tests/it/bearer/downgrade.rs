@@ -3,15 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use butlr_auth_http::Bearer;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::CertificateParams;
 use reqwest_middleware::ClientBuilder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
 
 use super::Source;
+use crate::tls::identity;
 
 /// The first byte of a TLS connection.
 const HANDSHAKE: u8 = 22;
@@ -45,23 +44,15 @@ async fn answer_one(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &st
 // Security: H11.
 #[tokio::test]
 async fn reqwest_leaves_the_token_behind_when_only_the_scheme_changes() {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
+    let (certificate, tls) = identity(CertificateParams::new(["127.0.0.1".to_owned()]).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let heads = Arc::<Mutex<Vec<String>>>::default();
-    let tls = TlsAcceptor::from(Arc::new(config));
     tokio::spawn(serve(listener, tls, format!("http://{address}/plain"), Arc::clone(&heads)));
 
     let secure = format!("https://{address}");
     let bearer = Bearer::new(Source::default()).origin(&secure).unwrap();
-    let trusted = reqwest::Certificate::from_der(certificate.der()).unwrap();
+    let trusted = reqwest::Certificate::from_der(&certificate).unwrap();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]).build().unwrap();
     let client = ClientBuilder::new(client).with(bearer).build();
     let answer = client.get(&secure).send().await.unwrap();
