@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::AuthorizationServer;
 use crate::keys::SigningAlgorithm;
 use crate::registry::{Client, User};
 use crate::settings::{Rotation, Settings, Successor, Unauthenticated};
+use crate::{AuthorizationServer, Quirk};
 
 /// Sets up an [`AuthorizationServer`].
 ///
@@ -24,6 +24,7 @@ use crate::settings::{Rotation, Settings, Successor, Unauthenticated};
 /// | device code lifetime, interval | 600 s, 5 s | as common, and the interval of RFC 8628 |
 /// | pushed authorization requests | offered | clients that know them use them |
 /// | audience | `https://butlrauth/` | Butlr's API |
+/// | quirks | none | strict by the letter of the RFCs |
 /// | control endpoint, journal file | off | nothing that a test did not ask for |
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -120,6 +121,14 @@ impl Builder {
     /// Sets how tokens are signed.
     pub fn signing_algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.settings.signing_algorithm = algorithm;
+        self
+    }
+
+    /// Gives the server one more habit of servers that exist. Several come in the order in which they were given.
+    pub fn quirk(mut self, quirk: Quirk) -> Self {
+        if !self.settings.quirks.contains(&quirk) {
+            self.settings.quirks.push(quirk);
+        }
         self
     }
 

@@ -25,6 +25,7 @@ use url::{Host, Url};
 use crate::fault::{Fault, Trouble};
 use crate::journal::{Event, EventKind};
 use crate::parameters::Parameters;
+use crate::quirk::{self, Asked};
 use crate::random::fingerprint;
 use crate::state::State;
 use crate::{Endpoint, butlr, control, oauth};
@@ -103,7 +104,7 @@ async fn answer(
     let body = body.to_bytes();
     let fault = endpoint.and_then(|endpoint| Some((endpoint, state.faults.take(endpoint)?)));
     let Some((endpoint, fault)) = fault else {
-        return Ok(call(routes, Request::from_parts(parts, Body::from(body))).await);
+        return Ok(call(&state, routes, Request::from_parts(parts, Body::from(body))).await);
     };
     let acts = fault.after_commit || fault.trouble == Trouble::Delay;
     // A refresh token that a fault swallows was presented nonetheless: its client has let go of it.
@@ -112,8 +113,11 @@ async fn answer(
     if !fault.after_commit {
         wait(&fault).await;
     }
-    let response =
-        if acts { Some(call(routes, Request::from_parts(parts, Body::from(body))).await) } else { None };
+    let response = if acts {
+        Some(call(&state, routes, Request::from_parts(parts, Body::from(body))).await)
+    } else {
+        None
+    };
     if fault.after_commit {
         wait(&fault).await;
     }
@@ -142,10 +146,16 @@ fn troubled(trouble: Trouble, response: Option<Response<Body>>) -> Result<Respon
     }
 }
 
-async fn call(routes: Router, request: Request<Body>) -> Response<Body> {
-    match TowerToHyperService::new(routes).call(request).await {
+/// Lets the server act, and its quirks have their way with what it answers.
+async fn call(state: &State, routes: Router, request: Request<Body>) -> Response<Body> {
+    let endpoint = Endpoint::of(request.uri().path());
+    let response = match TowerToHyperService::new(routes).call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    };
+    match (endpoint, state.settings.quirks.as_slice()) {
+        (None, _) | (_, []) => response,
+        (Some(endpoint), quirks) => quirk::alter(quirks, Asked { endpoint }, response).await,
     }
 }
 

@@ -27,7 +27,7 @@
 //!
 //! A client of OAuth is right when a strict server, watching it, finds nothing to say. This server
 //! is strict by the letter of the RFCs, remembers every refresh token that it saw, and misbehaves
-//! only when told to. Time moves when told to, too: [`advance_time`](AuthorizationServer::advance_time)
+//! only when told to: once, by a [`Fault`], or always, by a [`Quirk`] that servers in the wild have. Time moves when told to, too: [`advance_time`](AuthorizationServer::advance_time)
 //! makes tokens expire without waiting.
 //!
 //! # What it serves
@@ -86,6 +86,7 @@ mod journal;
 mod keys;
 mod oauth;
 mod parameters;
+mod quirk;
 mod random;
 mod registry;
 mod server;
@@ -101,6 +102,7 @@ pub use endpoint::Endpoint;
 pub use fault::Fault;
 pub use journal::{Event, EventKind, FamilyPath, Journal, Judgement, Renewal};
 pub use keys::SigningAlgorithm;
+pub use quirk::Quirk;
 pub use registry::{API_SCOPES, Client, User};
 pub use server::AuthorizationServer;
 pub use settings::{Rotation, Successor, Unauthenticated};

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Quirk;
 use crate::keys::SigningAlgorithm;
 
 /// The audience of Butlr's API.
@@ -60,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) device_poll_interval: Duration,
     pub(crate) require_pushed_authorization_requests: bool,
     pub(crate) unauthenticated: Unauthenticated,
+    pub(crate) quirks: Vec<Quirk>,
     pub(crate) journal_file: Option<PathBuf>,
     pub(crate) control: bool,
 }
@@ -81,6 +83,7 @@ impl Default for Settings {
             device_poll_interval: Duration::from_secs(5),
             require_pushed_authorization_requests: false,
             unauthenticated: Unauthenticated::default(),
+            quirks: Vec::new(),
             journal_file: None,
             control: false,
         }

@@ -8,6 +8,7 @@ mod tour;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use butlr_auth_testkit::Quirk;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::context::Context;
@@ -22,6 +23,7 @@ Examples:
   butlr-auth --config demo.toml login password && butlr-auth --config demo.toml -p password token
   butlr-auth demo --serve --lifetime 2s     tokens that end while you watch
   butlr-auth demo --serve --fail 503:2      the next two token requests fail
+  butlr-auth demo --serve --quirk created-status    behave as some servers do
 
 Nothing leaves this machine, and your own configuration and sessions are not touched.";
 
@@ -59,6 +61,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "serve")]
     slow: Option<Duration>,
 
+    /// Behave as some servers do, such as scope-array; may be given more than once
+    #[arg(long = "quirk", value_name = "NAME", value_parser = quirk, requires = "serve")]
+    quirks: Vec<Quirk>,
+
     /// Write a configuration with a profile for every flow
     #[arg(long, value_name = "FILE", requires = "serve")]
     config_out: Option<PathBuf>,
@@ -85,6 +91,11 @@ fn failing(text: &str) -> Result<(u16, u32), String> {
     let (status, times) = text.split_once(':').unwrap_or((text, "1"));
     let status = status.parse().ok().filter(|status| (400..=599).contains(status));
     status.zip(times.parse().ok()).ok_or_else(|| "write a status and a number, such as 503:2".to_owned())
+}
+
+fn quirk(name: &str) -> Result<Quirk, String> {
+    let known = || Quirk::ALL.iter().map(|quirk| quirk.name()).collect::<Vec<_>>().join(", ");
+    Quirk::named(name).ok_or_else(|| format!("these are known: {}", known()))
 }
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {

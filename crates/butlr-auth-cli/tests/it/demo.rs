@@ -104,3 +104,10 @@ fn use_it(profile: &str, patient: &impl Fn(&[&str], &str) -> Ended) {
     let answer = patient(&["-p", profile, "api", "graphql", "-f", query], "").json();
     assert!(answer.pointer("/data/sites/data/0/id").is_some(), "{profile}: {answer}");
 }
+
+#[tokio::test]
+async fn a_habit_that_no_server_has_is_refused_with_the_known_ones() {
+    let world = World::new().await;
+    let ended = world.run(&["demo", "--serve", "--quirk", "good-manners"]);
+    ended.failed(2, "scope-array");
+}

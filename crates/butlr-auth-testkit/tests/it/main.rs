@@ -12,6 +12,7 @@ mod device;
 mod faults;
 mod judgement;
 mod pushed;
+mod quirks;
 mod refresh;
 #[cfg(all(unix, feature = "servers"))]
 mod servers;

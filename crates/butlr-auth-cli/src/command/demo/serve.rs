@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if let Some(lifetime) = arguments.lifetime {
         builder = builder.access_token_lifetime(lifetime);
     }
+    builder = arguments.quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk));
     let server = builder.start().await?;
     // A fault on every endpoint would strike the API as well.
     if let Some((status, times)) = arguments.fail {

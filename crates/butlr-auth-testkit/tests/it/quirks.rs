@@ -1,0 +1,103 @@
+//! Habits of servers that exist: each changes what it says it does, and the tokens stay good.
+
+use std::collections::BTreeSet;
+
+use butlr_auth_testkit::{AuthorizationServer, Quirk};
+use serde_json::{Value, json};
+
+use crate::support::{Reply, get, graphql, post_form, token};
+
+async fn with(quirk: Quirk) -> AuthorizationServer {
+    AuthorizationServer::builder().quirk(quirk).start().await.unwrap()
+}
+
+async fn tokens(server: &AuthorizationServer) -> Reply {
+    let user = server.user();
+    let form = [("grant_type", "password"), ("username", &*user.username), ("password", &*user.password)];
+    token(server, server.client(), &form).await
+}
+
+async fn refusal(server: &AuthorizationServer) -> Reply {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "unknown")];
+    token(server, server.client(), &form).await
+}
+
+#[test]
+fn each_has_a_name_of_its_own_and_somebody_who_has_it() {
+    let mut names = BTreeSet::new();
+    for quirk in Quirk::ALL.iter().copied() {
+        let name = quirk.name();
+        assert!(names.insert(name), "{name} names two quirks");
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+        assert!(!quirk.who().is_empty() && !quirk.who().ends_with('.'), "{name}");
+        assert_eq!(Quirk::named(name), Some(quirk));
+    }
+}
+
+#[tokio::test]
+async fn a_token_response_is_what_the_quirk_makes_of_it_and_its_token_works() {
+    let cases: [(Quirk, u16, &str, Value); 9] = [
+        (Quirk::CreatedStatus, 201, "token_type", json!("Bearer")),
+        (Quirk::TokenTypeMissing, 200, "token_type", Value::Null),
+        (Quirk::BotTokenType, 200, "token_type", json!("bot")),
+        (Quirk::ExpiresInString, 200, "expires_in", json!("1000")),
+        (Quirk::ExpiresInFloat, 200, "expires_in", json!(1000.5)),
+        (Quirk::ExpiresInNegative, 200, "expires_in", json!(-1)),
+        (Quirk::ExpiresInZero, 200, "expires_in", json!(0)),
+        (Quirk::NullMembers, 200, "id_token", Value::Null),
+        (Quirk::EmptyMembers, 200, "id_token", json!("")),
+    ];
+    for (quirk, status, member, value) in cases {
+        let server = with(quirk).await;
+        let answer = tokens(&server).await;
+        assert_eq!(answer.status, status, "{quirk}");
+        let answer = answer.json();
+        assert_eq!(answer[member], value, "{quirk}");
+        let read =
+            graphql(&server, answer["access_token"].as_str().unwrap(), "{ sites { data { id } } }").await;
+        assert_eq!(read.status, 200, "{quirk}");
+    }
+    let scope = tokens(&with(Quirk::ScopeArray).await).await.json()["scope"].clone();
+    assert!(scope.as_array().is_some_and(|scope| scope.contains(&json!("read:rooms"))), "{scope}");
+    assert_eq!(tokens(&with(Quirk::NullMembers).await).await.json()["error"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_refusal_is_said_in_the_quirks_words() {
+    let cases = [
+        (Quirk::ErrorStatusOk, 200, "/error", "invalid_grant"),
+        (Quirk::ErrorSummary, 400, "/errorSummary", "the refresh token is unknown"),
+        (Quirk::ErrorObject, 400, "/error/status", "INVALID_GRANT"),
+        (Quirk::ErrorList, 400, "/errors/0/errorType", "invalid_grant"),
+        (Quirk::ErrorMessage, 400, "/message", "the refresh token is unknown"),
+        (Quirk::ErrorProblem, 400, "/detail", "the refresh token is unknown"),
+    ];
+    for (quirk, status, member, value) in cases {
+        let answer = refusal(&with(quirk).await).await;
+        assert_eq!(answer.status, status, "{quirk}");
+        assert_eq!(answer.json().pointer(member), Some(&json!(value)), "{quirk}");
+    }
+    let page = refusal(&with(Quirk::ErrorPage).await).await;
+    assert!(page.text.contains("<title>the refresh token is unknown</title>"), "{}", page.text);
+    assert_eq!(page.header("content-type"), "text/html");
+    let empty = refusal(&with(Quirk::ErrorEmpty).await).await;
+    assert_eq!((empty.status, &*empty.text), (400, ""));
+}
+
+#[tokio::test]
+async fn a_device_is_told_its_page_by_another_name() {
+    let server = with(Quirk::VerificationUrl).await;
+    let client = server.public_client().id.clone();
+    let codes = post_form(&server, "/device_authorization", &[("client_id", &client)]).await.json();
+    assert!(codes.get("verification_uri").is_none(), "{codes}");
+    assert!(codes["verification_url"].as_str().unwrap().ends_with("/device"), "{codes}");
+}
+
+#[tokio::test]
+async fn what_a_quirk_does_not_concern_stays_as_it_was() {
+    let strict = AuthorizationServer::start().await.unwrap();
+    let quirky = with(Quirk::ScopeArray).await;
+    let named = get(&strict, "/.well-known/oauth-authorization-server").await.text;
+    let also = get(&quirky, "/.well-known/oauth-authorization-server").await.text;
+    assert_eq!(also.replace(quirky.base_url(), strict.base_url()), named);
+}
