@@ -1,15 +1,17 @@
 //! `cargo xtask ci`: the checks that every change must pass, in the order in which they fail soonest.
 
+mod needs;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 use xshell::cmd;
 
+use self::needs::{Installer, Needs};
 use self::summary::{Outcome, Summary};
 #[cfg(unix)]
 use crate::soak;
@@ -20,6 +22,12 @@ use crate::{deps, docs, hostile, interop, msrv, security, tidy};
 pub(crate) struct Options {
     /// Runs only these, in their usual order
     steps: Vec<Step>,
+    /// Installs what the steps need and this machine lacks (Debian, Ubuntu); as root with CI set, that is the default
+    #[arg(long)]
+    install: bool,
+    /// Leaves out the tests and servers that need these: redis,chromium
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    without: Vec<String>,
     #[command(flatten)]
     test: TestOptions,
 }
@@ -55,6 +63,8 @@ pub(crate) enum Step {
     Doc,
     /// The dependency rules: architecture, licences, bans, duplicates
     Deps,
+    /// Known vulnerabilities, where a copy of the `RustSec` database lies
+    Advisories,
     /// The page that says which test shows which row of the security bar
     Security,
     /// Long files, forgotten marks, dead links
@@ -64,24 +74,61 @@ pub(crate) enum Step {
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let needs = prepare(workspace, options)?;
+    let shell = &workspace.shell;
+    let _told = shell.push_env(needs::LEFT_OUT, needs.left_out_packages());
+    let steps: Vec<Step> =
+        Step::value_variants().iter().copied().filter(|step| wanted(&options.steps, *step)).collect();
     let mut summary = Summary::default();
-    for &step in Step::value_variants().iter().filter(|step| wanted(&options.steps, **step)) {
+    for (index, step) in steps.iter().enumerate() {
         if summary.failed().is_some() {
             summary.add(step.name(), Outcome::NotRun);
             continue;
         }
-        println!("\n== {} ==", step.name());
-        let (result, took) = timed(|| step.run(workspace, &options.test));
-        if let Err(error) = &result {
-            println!("{error:#}");
-        }
-        summary.add(step.name(), if result.is_ok() { Outcome::Passed(took) } else { Outcome::Failed(took) });
+        println!("\n== {} ({} of {}) ==", step.name(), index + 1, steps.len());
+        let (result, took) = timed(|| step.run(workspace, options, &needs));
+        let outcome = match &result {
+            Ok(Checked::Yes) => Outcome::Passed(took),
+            Ok(Checked::No) => Outcome::NotChecked,
+            Err(error) => {
+                println!("{error:#}");
+                Outcome::Failed(took)
+            }
+        };
+        summary.add(step.name(), outcome);
     }
+    summary.leave_out(needs.left_out.iter().map(|need| need.name));
     print!("\n{summary}");
     match summary.failed() {
         None => Ok(()),
         Some(step) => Err(anyhow!("`{step}` failed; to run it again: cargo xtask ci {step}")),
     }
+}
+
+/// Finds out what is missing before anything runs, and installs it if it may.
+fn prepare(workspace: &Workspace, options: &Options) -> Result<Needs> {
+    let needs = Needs::look(&options.steps, &options.without)?;
+    if needs.missing.is_empty() {
+        return Ok(needs);
+    }
+    if !options.install && !may_install_unasked() {
+        bail!("{}", needs.refusal());
+    }
+    Installer::install(&workspace.shell, &needs)?;
+    let needs = Needs::look(&options.steps, &options.without)?;
+    if !needs.missing.is_empty() {
+        bail!("after the installation {}", needs.refusal());
+    }
+    Ok(needs)
+}
+
+/// A machine of CI is there for this, and root needs no password.
+fn may_install_unasked() -> bool {
+    #[cfg(unix)]
+    let root = rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    let root = false;
+    root && std::env::var_os("CI").is_some()
 }
 
 /// Runs every test there is, as CI does.
@@ -116,24 +163,37 @@ fn wanted(named: &[Step], step: Step) -> bool {
     named.is_empty() || named.contains(&step)
 }
 
+/// Whether a step that did not fail has checked anything.
+#[derive(Clone, Copy, Debug)]
+enum Checked {
+    Yes,
+    No,
+}
+
 impl Step {
-    fn run(self, workspace: &Workspace, options: &TestOptions) -> Result<()> {
+    fn run(self, workspace: &Workspace, options: &Options, needs: &Needs) -> Result<Checked> {
         match self {
+            Self::Advisories => {
+                return Ok(if deps::advisories(workspace)? { Checked::Yes } else { Checked::No });
+            }
             Self::Fmt => fmt(workspace),
             Self::Clippy => clippy(workspace),
             Self::Features => features(workspace),
-            Self::Test => test(workspace, options),
+            Self::Test => test(workspace, &options.test),
             Self::Hostile => hostile::run(&hostile::Options::default()),
             Self::Model => model(workspace),
             #[cfg(unix)]
-            Self::Soak => soak::small(workspace),
-            Self::Interop => interop::run(workspace, &interop::Options::default()),
+            Self::Soak => soak::small(workspace, &|name| needs.leaves_out(name)),
+            Self::Interop => {
+                interop::run(workspace, &interop::Options::without(&|name| needs.leaves_out(name)))
+            }
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
             Self::Security => security::run(workspace, &security::Options::default()),
             Self::Tidy => tidy::run(workspace),
             Self::Msrv => msrv::check(workspace),
         }
+        .map(|()| Checked::Yes)
     }
 
     fn name(self) -> String {

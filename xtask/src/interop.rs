@@ -33,11 +33,17 @@ pub(crate) struct Options {
     /// How long 32 processes share a session of oidc-provider, in seconds
     #[arg(long, default_value_t = SOAK)]
     soak: u64,
+    /// The servers that are not asked
+    #[arg(skip)]
+    left_out: Vec<Server>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { server: None, soak: SOAK }
+impl Options {
+    /// Everything but the servers that need what is left out.
+    pub(crate) fn without(is_left_out: &dyn Fn(&str) -> bool) -> Self {
+        let mut left_out = Server::value_variants().to_vec();
+        left_out.retain(|server| is_left_out(server.package()));
+        Self { server: None, soak: SOAK, left_out }
     }
 }
 
@@ -47,10 +53,19 @@ enum Server {
     Glewlwyd,
 }
 
+impl Server {
+    fn package(self) -> &'static str {
+        match self {
+            Self::OidcProvider => "npm",
+            Self::Glewlwyd => "glewlwyd",
+        }
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for &server in Server::value_variants() {
-        if options.server.is_some_and(|only| only != server) {
+        if options.server.is_some_and(|only| only != server) || options.left_out.contains(&server) {
             continue;
         }
         let done = runtime.block_on(async {

@@ -34,8 +34,20 @@ fn step_names_are_the_words_of_the_command_line() {
     assert_eq!(
         names,
         [
-            "fmt", "clippy", "features", "test", "hostile", "model", "soak", "interop", "doc", "deps",
-            "security", "tidy", "msrv"
+            "fmt",
+            "clippy",
+            "features",
+            "test",
+            "hostile",
+            "model",
+            "soak",
+            "interop",
+            "doc",
+            "deps",
+            "advisories",
+            "security",
+            "tidy",
+            "msrv"
         ]
     );
 }
@@ -50,6 +62,15 @@ fn summary_names_the_step_that_failed() {
     assert_eq!(summary.failed(), Some("clippy"));
     assert_eq!(
         summary.to_string(),
-        "fmt      ok           1.2 s\nclippy   FAILED      31.0 s\ntest     not run \n"
+        "fmt        ok           1.2 s\nclippy     FAILED      31.0 s\ntest       not run\n"
     );
+}
+
+#[test]
+fn summary_says_what_was_not_looked_at() {
+    let mut summary = Summary::default();
+    summary.add("advisories".into(), Outcome::NotChecked);
+    summary.leave_out(["redis", "chromium"].into_iter());
+    assert_eq!(summary.failed(), None);
+    assert_eq!(summary.to_string(), "advisories not checked\nleft out: what needs redis, chromium\n");
 }

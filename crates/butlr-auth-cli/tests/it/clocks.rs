@@ -38,7 +38,7 @@ impl World {
 // Security: L6.
 #[tokio::test]
 async fn a_wall_clock_that_is_wrong_costs_at_most_one_renewal() {
-    if !crate::world::is_there("faketime", "faketime") {
+    if !butlr_auth_testkit::servers::is_there("faketime", "faketime") {
         return;
     }
     let world = World::new().await;

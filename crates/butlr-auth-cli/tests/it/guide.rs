@@ -46,7 +46,7 @@ async fn every_example_for_a_shell_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_for_a_notebook_works() {
-    if !crate::world::is_there("python3", "python3") {
+    if !butlr_auth_testkit::servers::is_there("python3", "python3") {
         return;
     }
     let world = World::new().await;

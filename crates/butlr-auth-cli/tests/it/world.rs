@@ -244,14 +244,3 @@ impl Ended {
         serde_json::from_str(&self.stdout).unwrap()
     }
 }
-
-/// Whether a program is there; says loudly what to install if not, and fails in CI.
-#[expect(clippy::print_stderr, reason = "it tells who runs the tests what is left out")]
-pub(crate) fn is_there(program: &str, package: &str) -> bool {
-    let there = Command::new(program).arg("--version").output().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "{program} is missing: apt-get install {package}");
-    if !there {
-        eprintln!("SKIPPED: {program} is missing: apt-get install {package}");
-    }
-    there
-}

@@ -190,7 +190,7 @@ fn is_alive(pid: Pid) -> bool {
     status.rsplit(')').next().and_then(|rest| rest.trim().chars().next()).is_some_and(|state| state != 'Z')
 }
 
-/// Finds a program on `PATH`, or in one of the folders where Debian keeps it.
+/// Finds a program on `PATH`, or in one of the folders where Debian keeps it, unless it is to be done without.
 pub(super) fn find(
     program: &str,
     package: &'static str,
@@ -200,7 +200,7 @@ pub(super) fn find(
     std::env::split_paths(&path)
         .chain(folders.iter().cloned())
         .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+        .find(|candidate| candidate.is_file() && !super::is_left_out(package))
         .ok_or_else(|| ServerError::missing(program, package))
 }
 

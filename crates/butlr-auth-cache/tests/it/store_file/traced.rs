@@ -6,15 +6,12 @@ use std::process::Command;
 
 use butlr_auth_cache::FileStore;
 use butlr_auth_core::ErrorKind;
+use butlr_auth_testkit::servers;
 
 use super::{block_on, check_stored, child, load, new_place, skip, temporary_files, write};
 
 fn strace_is_missing() -> bool {
-    let missing = Command::new("strace").arg("--version").output().is_err();
-    if missing {
-        skip("strace is not installed");
-    }
-    missing
+    !servers::is_there("strace", "strace")
 }
 
 // Security: I2.
