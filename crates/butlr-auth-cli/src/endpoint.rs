@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use butlr_auth::core::{EndpointIdentity, Revocation};
+use butlr_auth::core::{EndpointIdentity, RefreshError, Revocation};
 use butlr_auth::verify::{ExpectedIdToken, Verifier, VerifyingEndpoint};
 use butlr_auth::{
     ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, TokenEndpoint, TokenResponse,
@@ -110,6 +110,11 @@ impl TokenEndpoint for ProfileEndpoint {
             Some(verifier) => VerifyingEndpoint::new(http.clone(), verifier).exchange(grant).await,
             None => http.exchange(grant).await,
         }
+    }
+
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
+        // As a `VerifyingEndpoint` does: nothing is verified before the new refresh token is stored.
+        self.http().await?.refresh(grant).await
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    AccessToken, ClientId, Error, ErrorKind, Fingerprint, Grant, GrantType, Provider, RefreshToken,
-    TokenResponse,
+    AccessToken, ClientId, Error, ErrorKind, Fingerprint, Grant, GrantType, Provider, RefreshError,
+    RefreshToken, TokenResponse,
 };
 
 /// Who asks whom: what a session is keyed by and what it must know of the server.
@@ -81,6 +81,8 @@ impl<'a> Revocation<'a> {
 ///   refresh token may be spent by it.
 /// - A failure says by its [`Delivery`](crate::Delivery) whether the request can have been acted on.
 /// - It ends within a deadline of its own.
+/// - An endpoint around another one passes [`refresh`](Self::refresh) on: the default would lose the successor of an
+///   answer that is refused.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -107,6 +109,17 @@ pub trait TokenEndpoint: fmt::Debug + Send + Sync {
     /// # Errors
     /// Every kind but the storage ones; see [`ErrorKind`].
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error>;
+
+    /// Exchanges a refresh token, with exactly one request. As [`exchange`](Self::exchange), but for two things: the
+    /// answer is waited for [`REFRESH_LIMIT`](crate::REFRESH_LIMIT), because a slow server is not a lost one; and a
+    /// refresh token in an answer that is otherwise refused is returned with the refusal. Nothing is fetched and nobody
+    /// is asked between its arrival and its return: until it is stored, nobody has it.
+    ///
+    /// # Errors
+    /// As [`exchange`](Self::exchange).
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
+        self.exchange(grant).await.map_err(RefreshError::from)
+    }
 
     /// Revokes a token ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)), with exactly one request.
     ///
@@ -136,6 +149,10 @@ macro_rules! forward {
         impl<E: TokenEndpoint + ?Sized> TokenEndpoint for $pointer<E> {
             async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
                 (**self).exchange(grant).await
+            }
+
+            async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
+                (**self).refresh(grant).await
             }
 
             async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {

@@ -50,8 +50,12 @@ pub enum ErrorKind {
 pub enum Delivery {
     /// No byte of the request left: what it carried is unspent.
     NotSent,
-    /// The request may have arrived and no readable answer came back: what it carried may be spent.
+    /// The request may have arrived and no whole answer came back: what it carried may be spent, and asking again may
+    /// tell.
     Unanswered,
+    /// A whole answer came back that cannot be read: what the request carried may be spent, and asking again would not
+    /// tell.
+    Unreadable,
     /// The server answered, readably, and the answer is the failure.
     Answered,
 }

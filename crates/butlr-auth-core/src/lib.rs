@@ -65,6 +65,7 @@ mod pkce;
 mod provider;
 mod pushed_authorization;
 mod random;
+mod refresh;
 mod scope;
 mod secret;
 mod source;
@@ -90,6 +91,7 @@ pub use metadata::Metadata;
 pub use pkce::CODE_CHALLENGE_METHOD;
 pub use provider::Provider;
 pub use pushed_authorization::PushedAuthorization;
+pub use refresh::{REFRESH_LIMIT, RefreshError, Successor};
 pub use scope::Scope;
 pub use secret::{
     AccessToken, AccessTokenKind, AuthorizationCode, AuthorizationCodeKind, ClientSecret, ClientSecretKind,

@@ -122,7 +122,7 @@ impl TokenResponse {
 
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
     // An unreadable answer to a refresh may carry a new refresh token: what was sent counts as spent.
-    Error::new(ErrorKind::InvalidResponse, message).with_delivery(Delivery::Unanswered)
+    Error::new(ErrorKind::InvalidResponse, message).with_delivery(Delivery::Unreadable)
 }
 
 /// A secret that may be absent.

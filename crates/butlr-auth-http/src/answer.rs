@@ -1,4 +1,7 @@
-use butlr_auth_core::{Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Leniency, TokenResponse, text};
+use butlr_auth_core::{
+    Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Leniency, RefreshError, Successor, TokenResponse,
+    text,
+};
 use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 
@@ -8,15 +11,33 @@ use crate::transport::{Answer, Errand};
 /// A snippet of an answer has at most this many characters.
 const LONGEST_SNIPPET: usize = 200;
 
-/// Judges the answer of a token endpoint.
-///
-/// The status decides. Servers send errors without a body, with HTML, and with codes of their own; what a body says
-/// is kept beside the status.
+/// Judges the answer of a token endpoint; a refresh token in it that is one is returned with every refusal.
 pub(crate) fn token(
     answer: &Answer,
     errand: &Errand<'_>,
     leniency: &Leniency,
-) -> Result<TokenResponse, Error> {
+) -> Result<TokenResponse, RefreshError> {
+    let judged = judge_token(answer, errand, leniency);
+    judged.map_err(|error| match successor(answer) {
+        Successor::Issued(successor) => {
+            RefreshError::from(error.with_delivery(Delivery::Answered)).with_successor(Some(successor))
+        }
+        _ => error.into(),
+    })
+}
+
+/// What an answer leaves of a refresh token that was sent.
+fn successor(answer: &Answer) -> Successor {
+    let may_be_one = matches!(answer.status, StatusCode::OK | StatusCode::CREATED);
+    if !may_be_one || answer.broken.is_some() || is_encoded(answer) {
+        return Successor::Unreadable;
+    }
+    Successor::read(&answer.body)
+}
+
+/// The status decides. Servers send errors without a body, with HTML, and with codes of their own; what a body says
+/// is kept beside the status.
+fn judge_token(answer: &Answer, errand: &Errand<'_>, leniency: &Leniency) -> Result<TokenResponse, Error> {
     match answer.status {
         StatusCode::OK => {}
         StatusCode::CREATED if leniency.created_status => {}
@@ -74,11 +95,15 @@ fn whole(answer: &Answer, errand: &Errand<'_>) -> Result<(), Error> {
     if let Some(broken) = &answer.broken {
         return Err(broken.clone().with_status(answer.status.as_u16()));
     }
-    let encoding = answer.headers.get(CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if is_encoded(answer) {
         return Err(unusable(answer, errand, "the answer is compressed, which nobody asked for"));
     }
     Ok(())
+}
+
+fn is_encoded(answer: &Answer) -> bool {
+    let encoding = answer.headers.get(CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// The error that a status other than success means.
@@ -114,7 +139,7 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
     let error = Error::new(kind, message)
         .with_status(answer.status.as_u16())
         .with_retry_after(retry_after(&answer.headers))
-        .with_delivery(Delivery::Answered);
+        .with_delivery(delivery(answer));
     error.with_error_response(response)
 }
 
@@ -126,15 +151,24 @@ fn unusable(answer: &Answer, errand: &Errand<'_>, why: &str) -> Error {
 }
 
 fn finish(error: Error, answer: &Answer, errand: &Errand<'_>) -> Error {
-    // A success that cannot be read may carry the successor of a refresh token: what was sent counts as spent.
-    let delivery = if answer.status.is_success() { Delivery::Unanswered } else { Delivery::Answered };
     let error = error
         .with_status(answer.status.as_u16())
         .with_retry_after(retry_after(&answer.headers))
-        .with_delivery(delivery);
+        .with_delivery(delivery(answer));
     match snippet(answer, &errand.secrets) {
         Some(snippet) => error.with_snippet(snippet),
         None => error,
+    }
+}
+
+/// Whether an answer that is an error says what became of the request.
+fn delivery(answer: &Answer) -> Delivery {
+    match answer.status.as_u16() {
+        // What a gateway says of a server that did not answer it.
+        502 | 504 => Delivery::Unanswered,
+        // A success that cannot be read may carry the successor of a refresh token: what was sent counts as spent.
+        200..=299 if matches!(successor(answer), Successor::Unreadable) => Delivery::Unreadable,
+        _ => Delivery::Answered,
     }
 }
 

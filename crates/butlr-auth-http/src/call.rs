@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use butlr_auth_core::{BodyEncoding, ClientAuthentication, Dialect, EndpointUrl, Error};
+use butlr_auth_core::{BodyEncoding, ClientAuthentication, Dialect, EndpointUrl, Error, RefreshError};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
@@ -24,20 +24,20 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// Asks what `oauth2` has no words for: a form of these parameters, with the client's authentication.
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn ask<T, E: From<Error>>(
         &self,
         client: &ClientAuthentication,
         parameters: &[(&str, &str)],
-        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.send(form::request(client, self.dialect.client_authentication, parameters), judge).await
     }
 
-    async fn send<T>(
+    async fn send<T, E: From<Error>>(
         &self,
         request: HttpRequest,
-        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        judge: impl FnOnce(&Answer, &Errand<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (mut parts, form) = request.into_parts();
         let form = Zeroizing::new(form);
         let body = Body::new(&form, self.dialect).encode(self.dialect.body);
@@ -60,14 +60,14 @@ impl Call<'_> {
 }
 
 /// Judges an answer and returns the body that `oauth2` gets to see.
-pub(crate) type Judge = fn(&Answer, &Errand<'_>, &Dialect) -> Result<Vec<u8>, Error>;
+pub(crate) type Judge = fn(&Answer, &Errand<'_>, &Dialect) -> Result<Vec<u8>, RefreshError>;
 
 /// A call as `oauth2` makes it: what it calls an HTTP client.
 pub(crate) struct Judged<'a>(pub(crate) &'a Call<'a>, pub(crate) Judge);
 
 impl<'c> AsyncHttpClient<'c> for Judged<'_> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
+    type Error = RefreshError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, RefreshError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         let Self(call, judge) = self;

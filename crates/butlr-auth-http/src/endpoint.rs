@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use butlr_auth_core::{
     BodyEncoding, ClientAuthentication, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Dialect,
-    EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, Revocation, SystemClock,
-    TokenEndpoint, TokenResponse,
+    EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, REFRESH_LIMIT, RefreshError,
+    Revocation, SystemClock, TokenEndpoint, TokenResponse,
 };
 use url::Host;
 
@@ -104,9 +104,9 @@ impl HttpTokenEndpoint {
     }
 }
 
-#[async_trait]
-impl TokenEndpoint for HttpTokenEndpoint {
-    async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+impl HttpTokenEndpoint {
+    /// Sends a grant, and waits so long for its answer.
+    async fn send(&self, grant: &Grant, total: Duration) -> Result<TokenResponse, RefreshError> {
         let Settings { provider, client, .. } = &*self.settings;
         let grant_type = grant.grant_type();
         if let Some(provider_id) = grant.provider_id().filter(|id| *id != provider.id()) {
@@ -115,25 +115,40 @@ impl TokenEndpoint for HttpTokenEndpoint {
             //# to
             let message =
                 format!("the code of provider `{provider_id}` is not for provider `{}`", provider.id());
-            return Err(Error::new(ErrorKind::InvalidCallback, message));
+            return Err(Error::new(ErrorKind::InvalidCallback, message).into());
         }
         let endpoint = provider.token_endpoint(grant_type)?;
         let asked = format!("the {grant_type} grant");
         let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets());
+        let call = Call { total, ..call };
         let result = exchange::exchange(client, grant, &call).await;
-        let result = result.and_then(|response| grant.check_response(&response).map(|()| response));
+        let result = result.and_then(|response| match grant.check_response(&response) {
+            Ok(()) => Ok(response),
+            Err(error) => Err(RefreshError::from(error).with_successor(response.refresh_token)),
+        });
         let (grant_type, endpoint_host) = (grant_type.as_str(), endpoint.url.host());
         match &result {
             Ok(response) => {
                 let expires_in = response.expires_in.map(|lifetime| lifetime.as_secs());
                 tracing::debug!(grant_type, endpoint_host, expires_in, "token issued");
             }
-            Err(error) => {
-                let (status, kind) = (error.status(), error.kind());
-                tracing::debug!(grant_type, endpoint_host, status, ?kind, "no token issued");
+            Err(RefreshError { error, successor, .. }) => {
+                let (status, kind, kept) = (error.status(), error.kind(), successor.is_some());
+                tracing::debug!(grant_type, endpoint_host, status, ?kind, kept, "no token issued");
             }
         }
         result
+    }
+}
+
+#[async_trait]
+impl TokenEndpoint for HttpTokenEndpoint {
+    async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        self.send(grant, self.settings.timeout).await.map_err(|refused| refused.error)
+    }
+
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
+        self.send(grant, REFRESH_LIMIT).await
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
@@ -156,8 +171,8 @@ impl TokenEndpoint for HttpTokenEndpoint {
 /// Builds an [`HttpTokenEndpoint`].
 ///
 /// # Defaults
-/// - [`timeout`](Self::timeout): 5 s for a whole exchange. A session's recovery from a lost answer is planned around
-///   it.
+/// - [`timeout`](Self::timeout): 5 s for a whole exchange; the answer to a refresh token is waited for
+///   [`REFRESH_LIMIT`], whatever is set, because giving up on it may cost the session.
 /// - [`connect_timeout`](Self::connect_timeout): 2 s, so that a host that is down leaves time for another try.
 /// - [`clock`](Self::clock): the system's.
 #[derive(Debug)]

@@ -3,7 +3,8 @@ use std::fmt;
 
 use butlr_auth_core::{
     AccessToken, ClientAuthentication, ClientAuthenticationMethod, Delivery, Dialect, Error, ErrorKind,
-    Grant, GrantType, IdToken, RefreshToken, Revocation, Scope, Secret, SecretKind, TokenResponse,
+    Grant, GrantType, IdToken, RefreshError, RefreshToken, Revocation, Scope, Secret, SecretKind,
+    TokenResponse,
 };
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
@@ -32,7 +33,7 @@ pub(crate) async fn exchange(
     client: &ClientAuthentication,
     grant: &Grant,
     call: &Call<'_>,
-) -> Result<TokenResponse, Error> {
+) -> Result<TokenResponse, RefreshError> {
     let url = TokenUrl::from_url(call.url.as_url().clone());
     let protocol = protocol(client, call.dialect.client_authentication).set_token_uri(url);
     let judged = &Judged(call, judge_token);
@@ -76,10 +77,10 @@ pub(crate) async fn exchange(
         }
         _ => {
             let message = format!("the {} grant is not spoken over HTTP", grant.grant_type());
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(Error::new(ErrorKind::Unsupported, message).into());
         }
     };
-    response.map_err(own_error).and_then(|response| token_response(&response))
+    response.map_err(own_error).and_then(|response| Ok(token_response(&response)?))
 }
 
 /// Asks that a token be forgotten.
@@ -105,11 +106,11 @@ pub(crate) async fn revoke(
     let request = protocol
         .revoke_token(token)
         .map_err(|_| Error::new(ErrorKind::Configuration, "the revocation endpoint is not https"))?;
-    request.request_async(&Judged(call, judge_revocation)).await.map_err(own_error)
+    request.request_async(&Judged(call, judge_revocation)).await.map_err(|error| own_error(error).error)
 }
 
 /// Judges a token response, and writes what was understood of it for `oauth2` to read.
-fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Result<Vec<u8>, Error> {
+fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Result<Vec<u8>, RefreshError> {
     let response = answer::token(answer, errand, &dialect.leniency)?;
     let normalised = Normalised {
         access_token: response.access_token.expose(),
@@ -119,12 +120,12 @@ fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Resul
         scope: response.scope.as_ref().map(Scope::to_string),
         id_token: response.id_token.as_ref().map(Secret::expose),
     };
-    serde_json::to_vec(&normalised).map_err(|_| unreadable())
+    serde_json::to_vec(&normalised).map_err(|_| unreadable().into())
 }
 
 /// Judges the answer to a revocation, of which `oauth2` reads the status alone.
-fn judge_revocation(answer: &Answer, errand: &Errand<'_>, _: &Dialect) -> Result<Vec<u8>, Error> {
-    answer::revocation(answer, errand).map(|()| Vec::new())
+fn judge_revocation(answer: &Answer, errand: &Errand<'_>, _: &Dialect) -> Result<Vec<u8>, RefreshError> {
+    Ok(answer::revocation(answer, errand).map(|()| Vec::new())?)
 }
 
 fn protocol(client: &ClientAuthentication, method: ClientAuthenticationMethod) -> Protocol {
@@ -176,16 +177,16 @@ fn token_response(read: &StandardTokenResponse<Extra, BasicTokenType>) -> Result
 
 /// Our own call's error, as it was. `oauth2` has none of its own to add, because it sees checked answers only, and
 /// if it had: its `Debug` shows the whole body.
-fn own_error(error: RequestTokenError<Error, impl oauth2::ErrorResponse>) -> Error {
+fn own_error(error: RequestTokenError<RefreshError, impl oauth2::ErrorResponse>) -> RefreshError {
     match error {
         RequestTokenError::Request(error) => error,
-        _ => unreadable(),
+        _ => unreadable().into(),
     }
 }
 
 fn unreadable() -> Error {
     Error::new(ErrorKind::InvalidResponse, "the answer cannot be understood")
-        .with_delivery(Delivery::Unanswered)
+        .with_delivery(Delivery::Unreadable)
 }
 
 #[derive(Serialize)]

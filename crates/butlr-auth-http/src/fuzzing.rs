@@ -28,7 +28,7 @@ pub fn token(
         asked: "the refresh_token grant".to_owned(),
         secrets: secrets.to_vec(),
     };
-    answer::token(&answer, &errand, leniency)
+    answer::token(&answer, &errand, leniency).map_err(|refused| refused.error)
 }
 
 /// How long a server asks to be left alone.

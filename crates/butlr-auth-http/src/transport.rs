@@ -216,6 +216,6 @@ impl Errand<'_> {
     fn broken(&self, why: impl fmt::Display) -> Error {
         let Self { host, asked, .. } = self;
         Error::new(ErrorKind::InvalidResponse, format!("the answer of {host} to {asked} {why}"))
-            .with_delivery(Delivery::Unanswered)
+            .with_delivery(Delivery::Unreadable)
     }
 }

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use butlr_auth_core::{
-    Delivery, EndpointIdentity, Error, Grant, GrantType, IdToken, Revocation, TokenEndpoint, TokenResponse,
+    Delivery, EndpointIdentity, Error, Grant, GrantType, IdToken, RefreshError, Revocation, TokenEndpoint,
+    TokenResponse,
 };
 
 use crate::{ExpectedIdToken, Verifier};
@@ -74,6 +75,10 @@ impl<E: TokenEndpoint> TokenEndpoint for VerifyingEndpoint<E> {
             _ => {}
         }
         Ok(response)
+    }
+
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
+        self.endpoint.refresh(grant).await
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use butlr_auth_cache::{Entry, Hold, Id, Promises, SessionKey, Swap, TokenStore};
 use butlr_auth_core::{
-    Clock as _, EndpointIdentity, Error, Grant, GrantType, Revocation, SystemClock, TokenEndpoint,
-    TokenResponse,
+    Clock as _, EndpointIdentity, Error, Grant, GrantType, RefreshError, Revocation, SystemClock,
+    TokenEndpoint, TokenResponse,
 };
 use butlr_auth_testkit::Journal;
 use rustix::process::{Signal, getpid, kill_process};
@@ -149,8 +149,12 @@ pub(super) struct Endpoint<E> {
 #[async_trait]
 impl<E: TokenEndpoint> TokenEndpoint for Endpoint<E> {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        self.inner.exchange(grant).await
+    }
+
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
         let Grant::RefreshToken { refresh_token, .. } = grant else {
-            return self.inner.exchange(grant).await;
+            return self.inner.refresh(grant).await;
         };
         let points = &self.points;
         let presented = Journal::fingerprint(refresh_token.expose());
@@ -171,7 +175,7 @@ impl<E: TokenEndpoint> TokenEndpoint for Endpoint<E> {
         if let Some(row) = struck {
             points.announce(row, Some(&presented), true);
         }
-        let response = self.inner.exchange(grant).await;
+        let response = self.inner.refresh(grant).await;
         match struck {
             Some(Row::R2) => die(),
             Some(_) => points.stop().await,

@@ -31,6 +31,10 @@ pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
             concerns: (code == Some(&ErrorCode::INVALID_SCOPE)).then_some(key),
             retry_after: error.retry_after(),
         },
+        // It may have spent what was sent, and asking again would not tell.
+        Delivery::Unreadable => {
+            Answer::Failed { class, settles: false, concerns: None, retry_after: error.retry_after() }
+        }
         _ => Answer::Unanswered { class },
     }
 }

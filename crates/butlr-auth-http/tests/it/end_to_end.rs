@@ -260,7 +260,7 @@ async fn a_lost_answer_is_told_from_a_refusal() {
     server.inject(Fault::cut().after_commit().times(1));
     assert_eq!(lost(&server, &grant).await.delivery(), Delivery::Unanswered);
     server.inject(Fault::garbage().after_commit().times(1));
-    assert_eq!(lost(&server, &grant).await.delivery(), Delivery::Unanswered);
+    assert_eq!(lost(&server, &grant).await.delivery(), Delivery::Unreadable);
     server.inject(Fault::status(503).header("Retry-After", "2").times(1));
     let error = lost(&server, &grant).await;
     assert_eq!((error.kind(), error.delivery()), (ErrorKind::ServerFailed, Delivery::Answered));

@@ -61,7 +61,7 @@ async fn a_refresh_header_moves_nothing() {
     let sink = Capture::json(TOKEN).await;
     let url = sink.url("/");
     let answer = format!("HTTP/1.1 200 OK\r\nRefresh: 0; url={url}\r\nContent-Length: 0\r\n\r\n");
-    check(Play::Bytes(answer.into()), ErrorKind::InvalidResponse, Delivery::Unanswered).await;
+    check(Play::Bytes(answer.into()), ErrorKind::InvalidResponse, Delivery::Unreadable).await;
     assert!(sink.requests().is_empty());
 }
 
@@ -70,7 +70,7 @@ async fn a_refresh_header_moves_nothing() {
 async fn an_endless_body_is_cut_off() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".into();
     let piece = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into();
-    let error = check(Play::Endless(head, piece), ErrorKind::InvalidResponse, Delivery::Unanswered).await;
+    let error = check(Play::Endless(head, piece), ErrorKind::InvalidResponse, Delivery::Unreadable).await;
     assert!(error.to_string().contains("exceeds 262144 bytes"), "{error}");
 }
 
@@ -86,7 +86,7 @@ async fn an_endless_error_is_still_the_error() {
 async fn a_length_that_lies_is_not_believed() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", u64::MAX / 2).into();
     let piece = " ".repeat(0x1000).into();
-    check(Play::Endless(head, piece), ErrorKind::InvalidResponse, Delivery::Unanswered).await;
+    check(Play::Endless(head, piece), ErrorKind::InvalidResponse, Delivery::Unreadable).await;
 }
 
 #[tokio::test]
