@@ -4,6 +4,7 @@ mod edit;
 mod malformed;
 mod profile;
 mod secret;
+mod source;
 pub(crate) mod stores;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,6 @@ use serde::Deserialize;
 use crate::cli::Global;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::file::File;
 
 pub(crate) use edit::Edited;
 use malformed::malformed;
@@ -54,8 +54,16 @@ impl Config {
         };
         let named = global.config.is_some() || environment.is_set(environment::CONFIG);
         tracing::trace!(path = %path.display(), "read the configuration");
-        match read(&path)? {
-            Some(text) => Self::parse(&text, path),
+        if !named && source::is_out_of_reach(&path) {
+            // A service with the home of somebody else: what is there is not for it.
+            tracing::debug!(path = %path.display(), "this user may not look there");
+            return Ok(Self::default());
+        }
+        match source::read(&path)? {
+            Some(source) => {
+                let config = Self::parse(&source.text, path)?;
+                Ok(if source.may_name_commands { config } else { config.without_commands() })
+            }
             None if named => {
                 Err(Failure::configuration(format!("there is no configuration at {}", path.display()))
                     .mend("correct --config or BUTLR_AUTH_CONFIG"))
@@ -96,6 +104,15 @@ impl Config {
         }
         config.path = path;
         Ok(config)
+    }
+
+    /// The same, but that no command in it is run: others may have written it.
+    fn without_commands(mut self) -> Self {
+        let of_profiles = self.profiles.values_mut().filter_map(|profile| profile.client_secret.as_mut());
+        for secret in of_profiles.chain(self.stores.secrets_mut()) {
+            *secret = secret.clone().without_commands(&self.path);
+        }
+        self
     }
 
     /// The variables of the environment that hold a secret of any profile or store.
@@ -151,25 +168,6 @@ fn is_protocol(parameter: &str) -> bool {
         "username",
     ]
     .contains(&parameter)
-}
-
-/// Reads the file if it is there and nobody else can have written it: it names commands that are run.
-fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let failed =
-        |error: std::io::Error| Failure::configuration(format!("could not read {}: {error}", path.display()));
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    if file.mode() & 0o002 != 0 {
-        return Err(Failure::configuration(format!("everybody may write {}", path.display()))
-            .mend(format!("run `chmod o-w {}`", crate::shell::word(&path.display().to_string()))));
-    }
-    if !file.is_ours() {
-        return Err(Failure::configuration(format!("{} belongs to another user", path.display())));
-    }
-    Ok(Some(std::mem::take(&mut *file.read(LIMIT).map_err(failed)?)))
 }
 
 #[cfg(test)]

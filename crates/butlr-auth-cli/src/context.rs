@@ -1,6 +1,6 @@
 //! What every command works with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::endpoint::ProfileEndpoint;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::ownership;
 use crate::profile::{self, Choice, Profile};
 use crate::servers::Servers;
 use crate::store;
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) clock: SystemClock,
     /// Every session that this run opened: what they have under way is finished before it ends.
     sessions: RefCell<Vec<Session>>,
+    told_of_memory: Cell<bool>,
 }
 
 impl Context {
@@ -35,6 +37,7 @@ impl Context {
             output,
             clock: SystemClock::new(),
             sessions: RefCell::default(),
+            told_of_memory: Cell::new(false),
         })
     }
 
@@ -75,13 +78,14 @@ impl Context {
         let mut policy = RefreshPolicy::default();
         policy.chain = policy.chain.max(self.global.timeout);
         let (output, name) = (self.output.clone(), profile.name.clone());
+        let is_own = profile.is_the_clients_own();
         let builder = Session::builder(endpoint)
             .store(store::open(self, profile).await?)
             .name(profile.session.clone())
             .scope(profile.scope.clone())
             .clock(self.clock.clone())
             .policy(policy)
-            .on_event(move |event| tell(&output, &name, event));
+            .on_event(move |event| tell(&output, &name, is_own, event));
         let builder =
             if profile.is_the_clients_own() { builder.grant(Grant::client_credentials()) } else { builder };
         let session = builder.open()?;
@@ -104,9 +108,26 @@ impl Context {
 
     /// Where sessions are kept, and what is remembered of them.
     pub(crate) fn state_folder(&self) -> Result<PathBuf, Failure> {
-        match self.environment.path(environment::STATE_DIR) {
-            Some(state) => Ok(state),
-            None => Ok(self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth")),
+        let folder = match self.environment.path(environment::STATE_DIR) {
+            Some(state) => state,
+            None => self.environment.xdg("XDG_STATE_HOME", ".local/state")?.join("butlr-auth"),
+        };
+        ownership::check(&folder)?;
+        Ok(folder)
+    }
+
+    /// Whether the environment names any place for them.
+    pub(crate) fn has_a_place_for_state(&self) -> bool {
+        self.environment.is_set(environment::STATE_DIR)
+            || self.environment.xdg("XDG_STATE_HOME", ".local/state").is_ok()
+    }
+
+    /// Says, once, that a client's own session is kept nowhere.
+    pub(crate) fn tell_of_memory(&self, why: &Failure) {
+        if !self.told_of_memory.replace(true) {
+            self.output.warning(&format!(
+                "{why}: the token is not kept, and each command asks for a new one; set BUTLR_AUTH_STATE_DIR to a folder that this user can write"
+            ));
         }
     }
 
@@ -120,10 +141,13 @@ impl Context {
 }
 
 /// Tells a person what was survived and may need them later.
-fn tell(output: &Output, profile: &str, event: Event) {
+fn tell(output: &Output, profile: &str, is_own: bool, event: Event) {
     match event {
         Event::StaleServed => output.warning(&format!(
             "renewing the token of `{profile}` failed; this one still works until it expires"
+        )),
+        Event::NotPersisted if is_own => output.warning(&format!(
+            "the token of `{profile}` could not be stored, and the next command asks for a new one; set BUTLR_AUTH_STATE_DIR to a folder that this user can write"
         )),
         Event::NotPersisted => output.warning(&format!(
             "the new token of `{profile}` could not be stored: the next command may have to log in again"

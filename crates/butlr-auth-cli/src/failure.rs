@@ -56,6 +56,21 @@ impl Failure {
         self
     }
 
+    /// Says what helps when a file could not be written; `variable` names another place for it.
+    pub(crate) fn mend_write(self, error: &std::io::Error, variable: &str) -> Self {
+        match error.kind() {
+            // What is mounted over a single name cannot be replaced.
+            std::io::ErrorKind::ResourceBusy => self.mend(format!(
+                "the file is mounted by itself and cannot be replaced: mount its folder, or name another place by {variable}"
+            )),
+            std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+                self.mend(format!("make its folder writable for this user, or name another place by {variable}"))
+            }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => self.mend("free some space"),
+            _ => self,
+        }
+    }
+
     /// Says what mends it, as it is shown.
     pub(crate) fn shown_mend(&self) -> Option<String> {
         self.mend.as_ref().map(|mend| escape(mend, LONGEST))
@@ -112,9 +127,25 @@ fn mend_of(error: &Error) -> Option<String> {
                 None => "try again in a moment".to_owned(),
             });
         }
+        ErrorKind::Storage if is_unwritable(error) => {
+            "set BUTLR_AUTH_STATE_DIR to a folder that this user can write"
+        }
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// Whether a store failed because this user may not write there.
+fn is_unwritable(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|source| {
+        matches!(
+            source.kind(),
+            std::io::ErrorKind::PermissionDenied
+                | std::io::ErrorKind::ReadOnlyFilesystem
+                | std::io::ErrorKind::NotFound
+        )
+    })
 }
 
 impl From<std::io::Error> for Failure {

@@ -6,7 +6,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use butlr_auth::core::secret_file::{Safe, SecretFile, Unsafe};
+use rustix::fs::{OFlags, StatVfsMountFlags};
 use zeroize::Zeroizing;
 
 pub(crate) use replace::replace;
@@ -16,6 +17,7 @@ pub(crate) struct File {
     file: std::fs::File,
     mode: u32,
     owner: u32,
+    group: u32,
 }
 
 impl File {
@@ -31,7 +33,7 @@ impl File {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
-        Ok(Self { file, mode: metadata.mode(), owner: metadata.uid() })
+        Ok(Self { file, mode: metadata.mode(), owner: metadata.uid(), group: metadata.gid() })
     }
 
     pub(crate) fn mode(&self) -> u32 {
@@ -41,6 +43,25 @@ impl File {
     /// Whether it belongs to this user or to root.
     pub(crate) fn is_ours(&self) -> bool {
         self.owner == rustix::process::geteuid().as_raw() || self.owner == 0
+    }
+
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    pub(crate) fn group(&self) -> u32 {
+        self.group
+    }
+
+    /// Whether nobody can write it, whatever its mode says.
+    pub(crate) fn is_on_read_only_mount(&self) -> io::Result<bool> {
+        Ok(rustix::fs::fstatvfs(&self.file)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    /// Whether it may hold a secret of this user's.
+    pub(crate) fn judge_as_secret(&self) -> io::Result<Result<Safe, Unsafe>> {
+        let file = SecretFile::new(self.owner, self.mode, self.is_on_read_only_mount()?);
+        Ok(file.judge(rustix::process::geteuid().as_raw()))
     }
 
     /// Reads all of it, which is `limit` bytes at most: what is longer is refused and not cut.

@@ -29,6 +29,7 @@ mod interrupt;
 mod keyring;
 mod logging;
 mod output;
+mod ownership;
 mod profile;
 mod secret;
 mod servers;

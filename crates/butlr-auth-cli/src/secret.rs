@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use butlr_auth::ErrorKind;
+use butlr_auth::core::secret_file::{Safe, Unsafe};
 use zeroize::Zeroizing;
 
 use crate::config::SecretConfig;
@@ -12,6 +13,7 @@ use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::file::File;
 use crate::keyring;
+use crate::shell;
 
 /// No secret is longer: 64 KiB.
 const LIMIT: usize = 64 * 1024;
@@ -26,6 +28,8 @@ pub(crate) enum SecretPlace {
     Variable(String),
     File(PathBuf),
     Command(Vec<String>),
+    /// A command that the configuration names, which others may write: it is not run.
+    NotRun(PathBuf),
     /// In the keyring, under this name.
     Keyring(String),
     /// Given for this one login.
@@ -49,6 +53,7 @@ impl SecretPlace {
             SecretConfig::Env(name) => Self::Variable(name),
             SecretConfig::File(path) => Self::File(path),
             SecretConfig::Command(words) => Self::Command(words),
+            SecretConfig::NotRun(path) => Self::NotRun(path),
             SecretConfig::Keyring => Self::Keyring(name()),
         }
     }
@@ -64,6 +69,7 @@ impl SecretPlace {
             Self::Variable(name) => format!("environment variable {name}"),
             Self::File(path) => format!("file {}", path.display()),
             Self::Command(words) => format!("command {}", words.first().map_or("", String::as_str)),
+            Self::NotRun(_) => "command, which is not run".to_owned(),
             Self::Keyring(name) => format!("keyring, {name}"),
             Self::Given(_) => "given at login".to_owned(),
         }
@@ -88,6 +94,7 @@ impl SecretPlace {
             },
             Self::File(path) => from_file(path).map(Some),
             Self::Command(words) => from_command(what, words).await.map(Some),
+            Self::NotRun(path) => Err(not_run(what, path)),
             Self::Keyring(name) => match keyring::read(name).await? {
                 Some(secret) => Ok(Some(secret)),
                 None => Err(Failure::new(ErrorKind::LoginRequired, format!("the keyring holds no {name}"))),
@@ -96,22 +103,74 @@ impl SecretPlace {
     }
 }
 
-/// Reads a secret from a file that nobody else can read. One line end after it is dropped, as editors add it.
-pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+/// Says why a command is not run, and what lets it be.
+pub(crate) fn not_run(what: &str, path: &Path) -> Failure {
     let shown = path.display();
-    let failed = |error: std::io::Error| {
-        Failure::configuration(format!("could not read the secret in {shown}: {error}"))
+    Failure::configuration(format!(
+        "the {what} comes from a command, and the group of {shown}, which names it, may write another one there"
+    ))
+    .mend(format!("run `chmod g-w {}`", shell::word(&shown.to_string())))
+}
+
+/// Reads a secret from a file that is safe for one. One line end after it is dropped, as editors add it.
+pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    open_file(path)?.read()
+}
+
+/// A file that holds a secret, opened and found safe.
+pub(crate) struct SecretFile<'a> {
+    path: &'a Path,
+    file: File,
+    pub(crate) safe: Safe,
+}
+
+/// Opens a file by the one rule for secrets.
+pub(crate) fn open_file(path: &Path) -> Result<SecretFile<'_>, Failure> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| unread(path, &error))?;
+    let refused = |why: String, mend: String| {
+        // What a container mounts cannot be changed in it.
+        let word = shell::word(&shown.to_string());
+        Err(Failure::configuration(why).mend(format!(
+            "{mend}; where that cannot be done, as in a container, mount it read-only, set BUTLR_CLIENT_SECRET, or configure `{{ command = [\"cat\", \"{shown}\"] }}`"
+        ).replace("FILE", &word)))
     };
-    let file = File::open(path).map_err(failed)?;
-    if file.mode() & 0o077 != 0 {
-        return Err(Failure::configuration(format!("others may use {shown}, which holds a secret"))
-            .mend(format!("run `chmod 600 {}`", crate::shell::word(&shown.to_string()))));
+    match file.judge_as_secret().map_err(|error| unread(path, &error))? {
+        Ok(safe) => Ok(SecretFile { path, file, safe }),
+        Err(Unsafe::Writable) => refused(
+            format!("others may write {shown}, which holds a secret"),
+            "run `chmod 600 FILE`".to_owned(),
+        ),
+        Err(Unsafe::Readable) => refused(
+            format!("others may use {shown}, which holds a secret"),
+            "run `chmod 600 FILE`".to_owned(),
+        ),
+        Err(_) => refused(
+            format!("{shown} belongs to another user (uid {})", file.owner()),
+            format!(
+                "make a copy of your own: `install -m 600 FILE COPY`, or run this as uid {}",
+                file.owner()
+            ),
+        ),
     }
-    if !file.is_ours() {
-        return Err(Failure::configuration(format!("{shown} belongs to another user")));
+}
+
+impl SecretFile<'_> {
+    pub(crate) fn read(self) -> Result<Zeroizing<String>, Failure> {
+        let Self { path, file, .. } = self;
+        let secret = file.read(LIMIT).map_err(|error| unread(path, &error))?;
+        trimmed(secret, &format!("the file {}", path.display()))
     }
-    let secret = file.read(LIMIT).map_err(failed)?;
-    trimmed(secret, &format!("the file {shown}"))
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::configuration(format!("could not read the secret in {}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            failure.mend("have its owner let this user or its group read it, or run this as its owner")
+        }
+        _ => failure,
+    }
 }
 
 /// Reads a secret from the first line of stdin.

@@ -13,15 +13,19 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod url;
 
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use butlr_auth::{FileStore, TokenStore};
+use butlr_auth::{ErrorKind, FileStore, MemoryStore, TokenStore};
 
 pub(crate) use self::decision::Decision;
 use self::recorded::Recorded;
 use crate::config::{Config, StoreName, StoresConfig, UrlConfig};
 use crate::context::Context;
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::secret::SecretPlace;
@@ -121,8 +125,51 @@ fn server(kind: &str, url: Option<&UrlConfig>) -> String {
     }
 }
 
-/// Opens the store of a profile.
+/// Opens the store of a profile, or one in memory for a client whose own session has nowhere to be: it loses a request
+/// by that, and nothing else.
 pub(crate) async fn open(context: &Context, profile: &Profile) -> Result<Arc<dyn TokenStore>, Failure> {
+    match open_place(context, profile).await {
+        Err(failure) if profile.is_the_clients_own() && is_nowhere(context, profile, &failure) => {
+            context.tell_of_memory(&failure);
+            Ok(Arc::new(MemoryStore::new()))
+        }
+        opened => opened,
+    }
+}
+
+/// Whether a store failed because this user can write nothing there.
+fn is_nowhere(context: &Context, profile: &Profile, failure: &Failure) -> bool {
+    let is_in_files = Place::of(context, profile)
+        .is_ok_and(|place| matches!(place.name, StoreName::Auto | StoreName::File));
+    // It could not be made, or is somebody else's.
+    let is_ours = |folder: PathBuf| {
+        let owner = folder.join(SESSIONS).metadata().map(|metadata| metadata.uid());
+        owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
+    };
+    failure.exit == Exit::Storage || is_in_files && !context.state_folder().is_ok_and(is_ours)
+}
+
+/// Makes sure that a session can be written before a person is asked for anything. What a database allows shows when it
+/// is asked.
+async fn check_writable(context: &Context, profile: &Profile) -> Result<(), Failure> {
+    let folder = match Place::of(context, profile)?.name {
+        StoreName::Auto | StoreName::File => context.state_folder()?.join(SESSIONS),
+        StoreName::Keyring => context.state_folder()?.join(ENCRYPTED),
+        _ => return Ok(()),
+    };
+    // This makes the folder, or says why there can be none.
+    open_place(context, profile).await?;
+    let written = tempfile::tempfile_in(&folder).and_then(|mut file| {
+        file.write_all(&[0; 4096])?;
+        file.sync_data()
+    });
+    written.map_err(|error| {
+        let message = format!("no session can be kept in {}: {error}", folder.display());
+        Failure::new(ErrorKind::Storage, message).mend_write(&error, environment::STATE_DIR)
+    })
+}
+
+async fn open_place(context: &Context, profile: &Profile) -> Result<Arc<dyn TokenStore>, Failure> {
     let settings = &profile.store.settings;
     let place = Place::of(context, profile)?;
     tracing::debug!(

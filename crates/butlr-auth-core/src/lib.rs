@@ -68,6 +68,8 @@ mod random;
 mod refresh;
 mod scope;
 mod secret;
+#[doc(hidden)]
+pub mod secret_file;
 mod source;
 pub mod text;
 mod token;

@@ -197,37 +197,6 @@ impl Directory {
     }
 }
 
-/// Opens a file that only its owner may use, in a folder that others may see.
-#[cfg(feature = "encrypted")]
-pub(super) fn open_private_file(path: &Path) -> Result<File, Error> {
-    let shown = escaped(path);
-    let failed = |error: io::Error| {
-        let kind = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => {
-                ErrorKind::Configuration
-            }
-            _ => ErrorKind::Storage,
-        };
-        Error::new(kind, format!("could not open {shown}")).with_source(error)
-    };
-    let not_plain = || {
-        let message = format!("{shown} is not a plain file with one name: name the file itself");
-        Error::new(ErrorKind::Configuration, message)
-    };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
-        Ok(descriptor) => File::from(descriptor),
-        Err(Errno::LOOP | Errno::NXIO) => return Err(not_plain()),
-        Err(error) => return Err(failed(error.into())),
-    };
-    let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
-    if !is_plain(&stat) {
-        return Err(not_plain());
-    }
-    check_private(&stat, path, "600")?;
-    Ok(file)
-}
-
 /// Makes a folder and those above it. Each new name is synced: what will be durable inside must be found again.
 fn make(path: &Path) -> io::Result<()> {
     let parent =
@@ -290,7 +259,7 @@ fn mend(error: &io::Error) -> &'static str {
 }
 
 /// A path for a message. A line break or an escape sequence in it must not reach a terminal.
-fn escaped(path: &Path) -> String {
+pub(super) fn escaped(path: &Path) -> String {
     let shown = path.display().to_string();
     if shown.contains(char::is_control) { format!("{path:?}") } else { shown }
 }

@@ -5,6 +5,7 @@ mod network;
 mod storage;
 
 use butlr_auth::SessionState;
+use butlr_auth::core::secret_file::Safe;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -100,7 +101,14 @@ async fn secret(context: &Context, profile: &Profile) -> Option<Check> {
             Err(Failure::new(butlr_auth::ErrorKind::LoginRequired, format!("{name} is not set"))
                 .mend(format!("set {name}")))
         }
-        SecretPlace::File(path) => crate::secret::from_file(path).map(|_| ()),
+        SecretPlace::File(path) => match crate::secret::open_file(path) {
+            Ok(file) if file.safe == Safe::Shared => {
+                let what = format!("{what}: others may read it, as root or whoever made its mount decided");
+                return Some(Check::ok("secret", what));
+            }
+            opened => opened.and_then(crate::secret::SecretFile::read).map(|_| ()),
+        },
+        SecretPlace::NotRun(path) => Err(crate::secret::not_run("client secret", path)),
         SecretPlace::Keyring(_) => {
             let fetched = profile.secret.fetch("client secret", &context.environment).await;
             fetched.map(|_| ()).map_err(|failure| failure.mend_by_login(&profile.login_command()))

@@ -158,6 +158,8 @@ fn stored(
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     file::replace(path, text.as_bytes(), 0o600).map_err(|error| {
-        Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()))
+        let failure =
+            Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()));
+        failure.mend_write(&error, "-o")
     })
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use butlr_auth::ErrorKind;
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use super::{Config, LIMIT, read};
+use super::{Config, LIMIT, source};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::file;
+use crate::{file, ownership};
 
 /// A configuration that is being changed.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ impl Edited {
         })?;
         // What is linked to elsewhere stays so.
         let path = path.canonicalize().unwrap_or(path);
+        ownership::check(&path)?;
         let before = read(&path)?;
         let text = before.clone().unwrap_or_else(|| "version = 1\n".to_owned());
         // What is wrong is said in the words of every other command.
@@ -151,8 +152,13 @@ impl Edited {
     }
 
     fn unwritable(&self, error: &std::io::Error) -> Failure {
-        Failure::configuration(format!("could not write {}: {error}", self.path.display()))
+        let failure = Failure::configuration(format!("could not write {}: {error}", self.path.display()));
+        failure.mend_write(error, "BUTLR_AUTH_CONFIG")
     }
+}
+
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    Ok(source::read(path)?.map(|source| source.text))
 }
 
 /// A name that is a TOML key, a file's name and a word of a shell as it is.

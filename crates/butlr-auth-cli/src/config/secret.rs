@@ -11,6 +11,8 @@ pub(crate) enum SecretConfig {
     Env(String),
     File(PathBuf),
     Command(Vec<String>),
+    /// A command in this file, which others may write.
+    NotRun(PathBuf),
     Keyring,
 }
 
@@ -18,6 +20,14 @@ impl SecretConfig {
     pub(super) fn resolved(self, resolve: impl Fn(&Path) -> PathBuf) -> Self {
         match self {
             Self::File(path) => Self::File(resolve(&path)),
+            other => other,
+        }
+    }
+
+    /// The same, but for a command, which is not run from this file.
+    pub(super) fn without_commands(self, file: &Path) -> Self {
+        match self {
+            Self::Command(_) => Self::NotRun(file.to_owned()),
             other => other,
         }
     }

@@ -93,6 +93,14 @@ impl StoresConfig {
         self
     }
 
+    /// The addresses that are secrets, to be changed.
+    pub(super) fn secrets_mut(&mut self) -> impl Iterator<Item = &mut SecretConfig> {
+        [&mut self.redis.url, &mut self.postgres.url].into_iter().filter_map(|url| match url {
+            Some(UrlConfig::Secret(secret)) => Some(secret),
+            _ => None,
+        })
+    }
+
     /// The addresses that are secrets.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretConfig> {
         [&self.redis.url, &self.postgres.url].into_iter().filter_map(|url| match url {

@@ -10,7 +10,9 @@ fn a_file_that_others_can_read_is_refused_with_the_chmod_that_mends_it() {
     std::fs::write(&path, "s3cret\n").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let failure = from_file(&path).unwrap_err();
-    assert_eq!(failure.mend, Some(format!("run `chmod 600 {}`", path.display())));
+    let mend = failure.mend.unwrap();
+    assert!(mend.starts_with(&format!("run `chmod 600 {}`", path.display())), "{mend}");
+    assert!(mend.contains("BUTLR_CLIENT_SECRET") && mend.contains("command = [\"cat\""), "{mend}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(from_file(&path).unwrap().as_str(), "s3cret");
     std::fs::write(&path, "\n").unwrap();

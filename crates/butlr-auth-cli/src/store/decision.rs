@@ -1,6 +1,6 @@
 //! What a login decides of the place of its session, once.
 
-use super::{Place, Recorded, prepare};
+use super::{Place, Recorded, check_writable, prepare};
 use crate::config::StoreName;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -35,6 +35,9 @@ impl Decision {
         };
         profile.store.decided = Some(name);
         prepare(context, profile).await?;
+        if !profile.is_the_clients_own() {
+            check_writable(context, profile).await?;
+        }
         Ok(Self { before, remembered })
     }
 

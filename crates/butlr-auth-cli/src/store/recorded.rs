@@ -32,7 +32,11 @@ impl Recorded {
     /// Reads what is remembered of a profile's session. What cannot be read is an error: another place may hold an
     /// older session, or be one that the person did not want.
     pub(super) fn read(context: &Context, profile: &Profile) -> Result<Option<Self>, Failure> {
-        let path = path(context, profile)?;
+        let path = match path(context, profile) {
+            // Without a home nothing can have been remembered; with somebody else's, nothing that is this client's.
+            Err(_) if profile.is_the_clients_own() || !context.has_a_place_for_state() => return Ok(None),
+            path => path?,
+        };
         let storage = |why: String| {
             Failure::new(ErrorKind::Storage, format!("{}: {why}", path.display()))
                 .mend(format!("run `{}`", profile.login_command()))
@@ -40,6 +44,8 @@ impl Recorded {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // Where it may not even look, this user has not put anything.
+            Err(_) if profile.is_the_clients_own() && !path.exists() => return Ok(None),
             Err(error) => return Err(storage(error.to_string())),
         };
         if !file.is_ours() || file.mode() & 0o022 != 0 {
@@ -72,9 +78,13 @@ impl Recorded {
 
     /// Forgets, if there is anything to forget.
     pub(super) fn remove(context: &Context, profile: &Profile) -> Result<(), Failure> {
-        let path = path(context, profile)?;
+        let path = match path(context, profile) {
+            Err(_) if profile.is_the_clients_own() || !context.has_a_place_for_state() => return Ok(()),
+            path => path?,
+        };
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            // A file system that is read-only refuses before it looks whether the file is there.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound && path.exists() => {
                 Err(Failure::new(ErrorKind::Storage, format!("could not remove {}: {error}", path.display())))
             }
             _ => Ok(()),

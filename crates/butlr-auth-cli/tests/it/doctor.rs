@@ -102,7 +102,7 @@ async fn a_disk_that_takes_nothing_is_exit_7() {
     // Root writes everywhere but where the kernel itself says what is there.
     let world = World::new().await;
     let variables = [("BUTLR_AUTH_STATE_DIR", "/proc/state")];
-    let ended = world.run_with(&["-p", "robot", "doctor", "--offline"], &variables, "");
+    let ended = world.run_with(&["-p", "me", "doctor", "--offline"], &variables, "");
     assert_eq!(ended.code, 7, "{}", ended.stdout);
     assert!(ended.stdout.contains("FAIL  storage"), "{}", ended.stdout);
 }

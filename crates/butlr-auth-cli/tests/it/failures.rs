@@ -255,9 +255,9 @@ async fn a_disk_that_takes_nothing_is_7() {
     // Root writes everywhere but where the kernel itself says what is there.
     let nowhere = [("BUTLR_AUTH_STATE_DIR", "/proc/state")];
     for command in NEED_A_TOKEN.into_iter().chain(NEED_A_STORE) {
-        world.fails(7, &of("robot", command), &nowhere);
+        world.fails(7, &of("me", command), &nowhere);
     }
-    let ended = world.run_at(Seat::Pipe, &of("robot", &["token"]), &nowhere);
+    let ended = world.run_at(Seat::Pipe, &of("me", &["token"]), &nowhere);
     assert!(
         ended.stderr.contains("/proc/state") && ended.stderr.contains("choose another"),
         "{}",

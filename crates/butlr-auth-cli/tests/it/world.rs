@@ -212,7 +212,7 @@ impl Started {
     }
 }
 
-fn end(mut command: Command, stdin: &str) -> Ended {
+pub(crate) fn end(mut command: Command, stdin: &str) -> Ended {
     let mut child = command.spawn().unwrap();
     // A program that reads nothing may have ended already.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());

@@ -68,7 +68,11 @@ fn a_file_that_is_not_ours_alone_is_refused() {
     }
     let link = folder.path().join("link");
     symlink(&path, &link).unwrap();
-    check_refused(&link, ErrorKind::Configuration, "name the file itself");
+    // As a volume of Kubernetes has it: what is judged is the file, not the link to it.
+    EncryptionKey::from_file(&link).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    check_refused(&link, ErrorKind::Configuration, "run `chmod 600");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     check_refused(folder.path(), ErrorKind::Configuration, "name the file itself");
     check_refused(&folder.path().join("absent"), ErrorKind::Configuration, "could not open");
     let fifo = folder.path().join("fifo");

@@ -44,6 +44,11 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
                 Durability::Disk => "durable",
                 _ => "kept",
             };
+            if promises.durability == Durability::Process {
+                let what = format!("{shown}: nothing can be written there, and the token is not kept");
+                let mend = "set BUTLR_AUTH_STATE_DIR to a folder that this user can write";
+                return Check::warned("storage", what, mend);
+            }
             Check::ok("storage", format!("{shown}: written and read; {durability}, seen by {reach}"))
         }
         Err(failure) => {
