@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::builder::Builder;
@@ -175,7 +176,7 @@ impl AuthorizationServer {
                 "this server listens on loopback addresses only",
             ));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = Apart::new()?;
         let listener = {
             let _of_the_server = runtime.enter();
             listen(SocketAddr::new(settings.address, settings.port))?
@@ -214,6 +215,34 @@ impl Drop for AuthorizationServer {
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationServer").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}
+
+/// The server's own runtime. Whatever fails on the way, it may end inside the runtime of whoever asked for a server, where
+/// waiting for the end of its tasks would be a panic: nothing waits.
+struct Apart(Option<Runtime>);
+
+impl Apart {
+    fn new() -> io::Result<Self> {
+        Ok(Self(Some(tokio::runtime::Builder::new_current_thread().enable_all().build()?)))
+    }
+
+    fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
+        self.0.as_ref().map(Runtime::enter)
+    }
+
+    fn block_on(&self, served: impl Future<Output = ()>) {
+        if let Some(runtime) = &self.0 {
+            runtime.block_on(served);
+        }
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

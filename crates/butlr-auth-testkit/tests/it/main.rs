@@ -16,4 +16,5 @@ mod quirks;
 mod refresh;
 #[cfg(all(unix, feature = "servers"))]
 mod servers;
+mod start;
 mod token;
