@@ -128,13 +128,13 @@ impl Command {
 
 /// Answers arguments that are no command: with help on stdout, or with what is wrong on stderr.
 pub(crate) fn refuse(error: &clap::Error, environment: &Environment) -> Exit {
-    let json = std::env::args_os().any(|argument| argument == "--json");
-    if error.use_stderr() && json {
+    let output = Output::before_arguments(environment);
+    if error.use_stderr() && output.is_json() {
         let message = error.to_string();
         let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         let message: Vec<&str> = message.split_whitespace().collect();
         let failure = Failure::usage(message.join(" ")).mend("see `butlr-auth --help`");
-        Output::before_arguments(true, environment).failure(&failure);
+        output.failure(&failure);
     } else {
         // It prints to the stream that the answer belongs to; there is nowhere to tell that it is closed.
         let _ = error.print();

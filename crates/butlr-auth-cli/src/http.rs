@@ -7,8 +7,8 @@ use reqwest::redirect;
 
 use crate::failure::Failure;
 
-/// No answer is longer: 64 MiB.
-const LIMIT: usize = 64 << 20;
+/// No body is longer, in either direction: 64 MiB.
+pub(crate) const LIMIT: usize = 64 << 20;
 
 /// Makes a client that follows no redirect: a token is for one origin. What is on this machine is asked directly,
 /// because a proxy would look for it on its own.

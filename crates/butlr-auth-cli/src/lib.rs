@@ -18,6 +18,7 @@ mod endpoint;
 mod environment;
 mod exit;
 mod failure;
+mod fault;
 mod file;
 mod form;
 #[cfg(feature = "fuzzing")]
@@ -31,6 +32,7 @@ mod logging;
 mod output;
 mod ownership;
 mod profile;
+mod room;
 mod secret;
 mod servers;
 mod shell;
@@ -51,14 +53,19 @@ use output::Output;
 
 /// Runs the program: arguments, environment, streams and exit code are those of this process.
 pub fn main() -> ExitCode {
+    fault::caught(run).into()
+}
+
+fn run() -> Exit {
     core_dumps::forbid();
     let environment = Environment::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return cli::refuse(&error, &environment).into(),
+        Err(error) => return cli::refuse(&error, &environment),
     };
     let output = Output::new(&cli.global, &environment);
-    let ended = logging::start(&cli.global, &environment, &output)
+    let ended = room::check()
+        .and_then(|()| logging::start(&cli.global, &environment, &output))
         .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Into::into))
         .and_then(|runtime| {
             let context = Context::new(cli.global, environment, output.clone())?;
@@ -74,7 +81,6 @@ pub fn main() -> ExitCode {
             failure.exit
         }
     }
-    .into()
 }
 
 impl From<Exit> for ExitCode {

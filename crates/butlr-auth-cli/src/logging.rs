@@ -27,6 +27,8 @@ pub(crate) fn start(global: &Global, environment: &Environment, output: &Output)
     let ours = Targets::new().with_target("butlr_auth", level);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        // It would tell of a closed stderr on stderr, and panic.
+        .log_internal_errors(false)
         .with_ansi(output.color() != anstream::ColorChoice::Never);
     let registry = tracing_subscriber::registry();
     // A second subscriber is impossible here: this is the one place that sets it.

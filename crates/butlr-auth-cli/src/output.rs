@@ -36,10 +36,10 @@ impl Output {
         }
     }
 
-    /// For errors that come before there are arguments.
-    pub(crate) fn before_arguments(json: bool, environment: &Environment) -> Self {
+    /// For errors that come before there are arguments, or beside them.
+    pub(crate) fn before_arguments(environment: &Environment) -> Self {
         Self {
-            json,
+            json: std::env::args_os().any(|argument| argument == "--json"),
             quiet: false,
             is_terminal: is_terminal(environment),
             color: choice(Color::Auto, environment),

@@ -4,14 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp, Unit};
 
+/// No duration is longer: a hundred years. Whatever is added to it still has a date.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Reads `30s`, `5m`, `1h 30m`, or a bare number of seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let duration: SignedDuration =
-        text.parse().map_err(|_| "write a duration such as 30s, 5m or 1h 30m".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
+    let duration = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let duration: SignedDuration =
+                text.parse().map_err(|_| "write a duration such as 30s, 5m or 1h 30m".to_owned())?;
+            Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())?
+        }
+    };
+    if duration > LONGEST { Err("a duration is a hundred years at most".to_owned()) } else { Ok(duration) }
 }
 
 /// As [`parse_duration`], of a time in which something can happen.

@@ -14,6 +14,7 @@ use crate::api::{Answer, Api, Request};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::http;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,12 +145,17 @@ fn headers(written: &[String]) -> Result<HeaderMap, Failure> {
 
 fn read(path: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
+    let most = u64::try_from(http::LIMIT).unwrap_or(u64::MAX) + 1;
     let read = if path == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes)
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Failure::usage(format!("could not read {path}: {error}")))?;
+    let failed = |why: String| Failure::usage(format!("could not read {path}: {why}"));
+    let length = read.map_err(|error| failed(error.to_string()))?;
+    if length > http::LIMIT {
+        return Err(failed(format!("it is longer than {} MiB", http::LIMIT >> 20)));
+    }
     Ok(bytes)
 }
 

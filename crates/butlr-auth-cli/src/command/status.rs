@@ -164,7 +164,7 @@ impl<'a> Report<'a> {
             "expires_in": self.token.as_ref().filter(|_| ends.is_some()).map(|token| token.remaining(now).as_secs()),
             "online": self.online.as_ref().map(Online::document),
             "renewable": self.renewable,
-            "configuration": context.config().ok().map(|config| config.path),
+            "configuration": context.config().ok().map(|config| config.path.display().to_string()),
             "store": self.store.name.as_str(),
             "kept_in": self.store.shown(context, profile),
             "kept_there_by": self.store.said_by,

@@ -19,6 +19,16 @@ fn durations_are_written_with_a_unit_or_as_seconds() {
 }
 
 #[test]
+fn no_duration_is_so_long_that_its_end_has_no_date() {
+    check("876000h", Some(3_153_600_000));
+    for text in
+        ["3153600001", "876001h", "18446744073709551615", "9223372036854775807s", "99999999999999999999"]
+    {
+        check(text, None);
+    }
+}
+
+#[test]
 fn instants_are_utc() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_268_800);
     assert_eq!(rfc3339(at).as_deref(), Some("2026-01-01T12:00:00Z"));

@@ -25,6 +25,7 @@ mod run;
 mod secrets;
 mod status;
 mod store;
+mod surroundings;
 mod terminal;
 mod token;
 mod users;

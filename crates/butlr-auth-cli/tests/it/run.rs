@@ -118,7 +118,7 @@ async fn a_token_file_is_private_and_whole_in_every_form() {
     world.run(&["-p", "robot", "token", "-f", "kube", "-o", name]).succeeded();
     let document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(document["status"]["token"], raw.trim());
-    world.run(&["-p", "robot", "token", "-o", "/nowhere/token"]).failed(7, "could not write /nowhere/token");
+    world.run(&["-p", "robot", "token", "-o", "/dev/null/token"]).failed(7, "could not write /dev/null/token");
     world.run(&["-p", "robot", "token", "-o", "/dev/stdout"]).failed(7, "not a regular file");
     world.run(&["-p", "robot", "token", "--watch"]).failed(2, "--output");
 }
@@ -194,5 +194,5 @@ async fn a_watch_that_cannot_begin_fails_as_a_token_does() {
     let path = path.to_str().unwrap();
     world.run(&["-p", "me", "token", "-o", path, "--watch"]).failed(4, "butlr-auth login me");
     assert!(!std::path::Path::new(path).exists());
-    world.run(&["-p", "robot", "token", "-o", "/nowhere/token", "--watch"]).failed(7, "/nowhere/token");
+    world.run(&["-p", "robot", "token", "-o", "/dev/null/token", "--watch"]).failed(7, "/dev/null/token");
 }

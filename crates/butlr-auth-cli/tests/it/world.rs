@@ -91,7 +91,8 @@ impl World {
         self.configured(session, arguments)
     }
 
-    fn configured(&self, mut command: Command, arguments: &[&str]) -> Command {
+    /// As [`command`](Self::command), of a program that runs this one.
+    pub(crate) fn configured(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .env_clear()
@@ -212,6 +213,7 @@ impl Started {
     }
 }
 
+/// Runs a command to its end.
 pub(crate) fn end(mut command: Command, stdin: &str) -> Ended {
     let mut child = command.spawn().unwrap();
     // A program that reads nothing may have ended already.

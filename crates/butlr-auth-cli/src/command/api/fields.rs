@@ -1,8 +1,12 @@
 //! Fields as `gh api` writes them: `name=value`, `a[b]=value`, `a[]=value`.
 
+use butlr_auth::core::text::escape;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+
+/// No field lies deeper. What is written, read again and dropped takes the stack at every step.
+const DEEPEST: usize = 100;
 
 /// Fields, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -40,7 +44,8 @@ impl Fields {
     }
 
     fn insert(&mut self, name: &str, value: Value) -> Result<(), Failure> {
-        let malformed = || Failure::usage(format!("`{name}` is no name of a field: write a, a[b] or a[]"));
+        let shown = escape(name, 64);
+        let malformed = || Failure::usage(format!("`{shown}` is no name of a field: write a, a[b] or a[]"));
         let (first, rest) = name.split_once('[').map_or((name, None), |(first, rest)| (first, Some(rest)));
         if first.is_empty() {
             return Err(malformed());
@@ -48,6 +53,9 @@ impl Fields {
         let mut place = self.0.entry(first).or_insert(Value::Null);
         if let Some(rest) = rest {
             let rest = rest.strip_suffix(']').ok_or_else(malformed)?;
+            if rest.split("][").count() > DEEPEST {
+                return Err(Failure::usage(format!("a field has {DEEPEST} names in brackets at most")));
+            }
             for key in rest.split("][") {
                 place = descend(place, key).ok_or_else(malformed)?;
             }

@@ -69,7 +69,7 @@ impl Place {
                 "schema": 1,
                 "client_id": minted.id,
                 "profile": name,
-                "secret_file": self.secret,
+                "secret_file": self.secret.display().to_string(),
                 "name": minted.document.get("name"),
                 "description": minted.document.get("description"),
             }))?;

@@ -1,7 +1,9 @@
 //! `demo --serve`: the embedded server, for a person and their own programs.
 
 use std::fmt::Write as _;
+use std::io;
 
+use butlr_auth::ErrorKind;
 use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Rotation};
 
 use super::{Arguments, RefreshTokens, profiles};
@@ -24,7 +26,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         builder = builder.access_token_lifetime(lifetime);
     }
     builder = arguments.quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk));
-    let server = builder.start().await?;
+    let server = builder.start().await.map_err(|error| unheard(&error, arguments.port))?;
     // A fault on every endpoint would strike the API as well.
     if let Some((status, times)) = arguments.fail {
         for endpoint in TOKEN_ENDPOINTS {
@@ -47,6 +49,17 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     signals.next().await;
     server.shutdown().await;
     Ok(Exit::Done)
+}
+
+/// Why nobody can listen there.
+fn unheard(error: &io::Error, port: u16) -> Failure {
+    let message = format!("the server cannot listen on port {port}: {error}");
+    let elsewhere = "name another one, or leave --port out: the system chooses";
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::new(ErrorKind::Busy, message).mend(elsewhere),
+        io::ErrorKind::PermissionDenied => Failure::configuration(message).mend(elsewhere),
+        _ => Failure::unexpected(message),
+    }
 }
 
 /// The environment to use, one variable a line.

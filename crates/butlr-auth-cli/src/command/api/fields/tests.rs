@@ -35,6 +35,15 @@ fn malformed_names_are_refused() {
 }
 
 #[test]
+fn what_lies_deeper_than_the_stack_is_refused() {
+    let deep = |depth| format!("a{}=1", "[b]".repeat(depth));
+    assert!(Fields::parse(&[deep(100)], &[]).is_ok());
+    for depth in [101, 40_000] {
+        assert!(Fields::parse(&[deep(depth)], &[]).is_err(), "{depth}");
+    }
+}
+
+#[test]
 fn a_query_has_flat_names() {
     let fields = Fields::parse(&["a[]=1".to_owned(), "b[c]=2".to_owned()], &["d=3".to_owned()]).unwrap();
     let pairs = [("a[]", "1"), ("b[c]", "2"), ("d", "3")];
