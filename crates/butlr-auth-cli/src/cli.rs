@@ -23,7 +23,7 @@ Examples:
 
 Exit codes:
   0 done   2 usage   3 configuration   4 log in (again)   5 the server refused
-  6 temporary: try again   7 storage   8 api: HTTP status 400 or more   130 interrupted
+  6 temporary: try again   7 storage   8 api: HTTP status 400 or more   128+N ended by signal N
   1 anything else   run: 126 cannot be executed, 127 not found, else the command's own
 
 stdout carries the result and nothing else; on failure it is empty.";

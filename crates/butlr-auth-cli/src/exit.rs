@@ -21,7 +21,14 @@ pub(crate) enum Exit {
     NotExecutable = 126,
     /// `run`: there is no such command.
     NotFound = 127,
+    /// By SIGHUP: the terminal is gone. This and the next are 128 and the number of the signal.
+    Hangup = 129,
+    /// By SIGINT, or by Ctrl-C at a prompt.
     Interrupted = 130,
+    /// By SIGQUIT.
+    Quit = 131,
+    /// By SIGTERM.
+    Terminated = 143,
 }
 
 /// The exit code of an error of the library, and the name by which `--json` shows its kind.

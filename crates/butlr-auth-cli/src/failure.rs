@@ -36,8 +36,19 @@ impl Failure {
         Self { exit: Exit::Unexpected, kind: "unexpected", message: message.into(), mend: None }
     }
 
-    pub(crate) fn interrupted() -> Self {
-        Self { exit: Exit::Interrupted, kind: "interrupted", message: "interrupted".to_owned(), mend: None }
+    /// A signal ended the command; `exit` says which.
+    pub(crate) fn interrupted(exit: Exit) -> Self {
+        let message = match exit {
+            Exit::Hangup => "ended by SIGHUP",
+            Exit::Quit => "ended by SIGQUIT",
+            Exit::Terminated => "ended by SIGTERM",
+            _ => "interrupted",
+        };
+        Self { exit, kind: "interrupted", message: message.to_owned(), mend: None }
+    }
+
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.kind == "interrupted"
     }
 
     /// A command that could not be run in this process's place.

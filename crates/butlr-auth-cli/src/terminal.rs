@@ -8,6 +8,7 @@ use butlr_auth::ErrorKind;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -108,7 +109,7 @@ async fn blocking<T: Send + 'static>(
     let read = tokio::task::spawn_blocking(read).await.map_err(io::Error::other);
     read.and_then(|read| read).map_err(|error| match error.kind() {
         // While a secret is typed the terminal sends no signal, and Ctrl-C is a key like any other.
-        io::ErrorKind::Interrupted => Failure::interrupted(),
+        io::ErrorKind::Interrupted => Failure::interrupted(Exit::Interrupted),
         io::ErrorKind::FileTooLarge => {
             Failure::usage(format!("what came on stdin is longer than {LIMIT} bytes"))
         }

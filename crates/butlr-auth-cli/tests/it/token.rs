@@ -133,21 +133,3 @@ async fn a_warm_token_fetches_no_secret_and_starts_no_connection() {
     assert_eq!(world.server.journal().token_requests(), requests);
     world.run(&["-p", "robot", "token", "--force-refresh"]).failed(3, "could not read the secret");
 }
-
-// Security: M6.
-#[tokio::test]
-async fn an_interruption_waits_for_the_exchange_in_flight() {
-    let world = World::new().await;
-    world.server.inject(Fault::delay(Duration::from_millis(300)).times(1).on(Endpoint::ButlrClientLogin));
-    let child = world.command(&["-p", "robot", "token"]).spawn().unwrap();
-    while world.server.journal().token_requests() == 0 {
-        tokio::task::yield_now().await;
-    }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(130), &[][..]));
-    // What the server issued was kept.
-    world.run(&["-p", "robot", "token", "--offline"]).succeeded();
-    assert_eq!(world.server.journal().token_requests(), 1);
-}

@@ -28,7 +28,7 @@ pub(super) async fn run(
         Kept { context, profile, arguments, session: &session, written: None, min_ttl: arguments.min_ttl() };
     tokio::select! {
         kept = kept.stay() => kept.map(|()| Exit::Done),
-        () = signals.next() => Ok(Exit::Done),
+        _ = signals.next() => Ok(Exit::Done),
     }
 }
 
