@@ -374,7 +374,15 @@ impl AuthorizationRequest {
         if parameters.contains_key("refresh_token") {
             return Err(self.invalid("carries a refresh token, which the implicit grant forbids"));
         }
-        // The members are the same as in JSON, and so are the rules that they must obey.
+        // Nothing is forgiven here that is of a token endpoint, with which nobody comes in between.
+        let digits = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !parameters.contains_key("token_type") {
+            return Err(self.invalid("holds no token: `token_type` is missing"));
+        }
+        if !parameters.get("expires_in").is_none_or(digits) {
+            return Err(self.invalid("holds no token: `expires_in` is not a number of seconds"));
+        }
+        // Else the members are the same as in JSON, and so are the rules that they must obey.
         let members: BTreeMap<&str, &str> = ["access_token", "token_type", "expires_in", "scope", "id_token"]
             .into_iter()
             .filter_map(|name| Some((name, parameters.get(name)?.as_str())))

@@ -45,10 +45,10 @@ impl UnverifiedClaims {
         Some(Self { header: object(header)?, payload: object(payload)? })
     }
 
-    /// Returns a claim that is a string.
+    /// Returns a claim that is a string, and not an empty one.
     #[must_use]
     pub fn text(&self, claim: &str) -> Option<&str> {
-        self.payload.get(claim).and_then(Value::as_str)
+        self.payload.member(claim).and_then(Value::as_str)
     }
 
     /// Returns a claim that is a time, in whole seconds since 1970 (`NumericDate`,

@@ -48,7 +48,8 @@ impl DeviceAuthorization {
     /// `scope`.
     ///
     /// An `interval` that cannot be meant, because it is not a positive number of seconds or leaves no time for a
-    /// poll, counts as absent: 5 s. A lifetime of more than 1 hour is cut to that.
+    /// poll, counts as absent: 5 s. A lifetime of more than 1 hour is cut to that. `verification_url` is read where
+    /// `verification_uri` is missing.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidResponse`] if a member is missing or malformed, or an address is anything but http or
@@ -65,7 +66,11 @@ impl DeviceAuthorization {
         let user_code = members.member("user_code").ok_or_else(|| missing("user_code"))?;
         let user_code = user_code.as_str().filter(|code| !code.trim().is_empty());
         let user_code = user_code.ok_or_else(|| invalid("`user_code` is not a string, or empty"))?;
-        let verification_uri = address(&members, "verification_uri")?;
+        // Google and the older endpoints of Entra ID call it so, since before the RFC.
+        let verification_uri = match address(&members, "verification_uri")? {
+            None => address(&members, "verification_url")?,
+            found => found,
+        };
         let lifetime = expires_in(&members)?.ok_or_else(|| missing("expires_in"))?.min(LONGEST_WAIT);
         let interval = members.member("interval").and_then(seconds);
         let interval = interval.filter(|interval| !interval.is_zero() && *interval < lifetime);

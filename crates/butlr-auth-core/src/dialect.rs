@@ -1,4 +1,4 @@
-use crate::{ClientAuthenticationMethod, EndpointUrl};
+use crate::{ClientAuthenticationMethod, EndpointUrl, Error, ErrorKind, text};
 
 /// How the body of a token request is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub struct Dialect {
     pub parameters: Vec<(String, String)>,
     /// Parameters left out although the RFC requires them, `grant_type` and `client_id` included.
     pub omitted: Vec<String>,
-    /// What is accepted in an answer beyond the strict profile.
+    /// What is accepted in an answer that is refused from everybody else.
     pub leniency: Leniency,
 }
 
@@ -78,7 +78,7 @@ impl Dialect {
         self
     }
 
-    /// Sets what is accepted in an answer beyond the strict profile.
+    /// Sets what is accepted in an answer that is refused from everybody else.
     #[must_use]
     pub fn with_leniency(mut self, leniency: Leniency) -> Self {
         self.leniency = leniency;
@@ -86,20 +86,72 @@ impl Dialect {
     }
 }
 
-/// What a provider's answers may do that the strict profile refuses. All off by default; each names a habit of
-/// servers that exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "made with `..Leniency::default()`, like every set of switches"
-)]
+/// No token that a key proves, and none that is no access token, is ever sent as a bearer token.
+const NEVER_BEARER: [&str; 3] = ["DPoP", "mac", "N_A"];
+
+/// What a provider's answers may do that is refused from everybody else. Nothing by default.
+///
+/// What is harmless needs no leniency: it is accepted from everybody ([`TokenResponse`](crate::TokenResponse)). What
+/// has two meanings has none: it is refused from everybody.
+///
+/// ```
+/// use butlr_auth_core::Leniency;
+///
+/// // Slack's words for a token that is sent as a bearer token.
+/// let slack = Leniency::default().with_bearer_types(["bot", "user"])?;
+/// assert_eq!(slack.bearer_types(), ["bot", "user"]);
+/// assert!(Leniency::default().with_bearer_types(["DPoP"]).is_err());
+/// # Ok::<(), butlr_auth_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leniency {
-    /// Accept status 201 for a token response.
-    pub created_status: bool,
-    /// Accept `scope` as an array of strings.
-    pub scope_as_array: bool,
-    /// Accept a token response without `token_type`, as a bearer token.
-    pub missing_token_type: bool,
+    bearer_types: Vec<String>,
+}
+
+impl Leniency {
+    /// Takes tokens of these types as bearer tokens, in any case of letters.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] for `DPoP` and `mac`, which are bound to a key, for `N_A`, which is no access token,
+    /// and for what cannot be the name of a type.
+    pub fn with_bearer_types<T: Into<String>>(
+        mut self,
+        types: impl IntoIterator<Item = T>,
+    ) -> Result<Self, Error> {
+        for name in types.into_iter().map(Into::into) {
+            let shown = text::escape(&name, 64);
+            if NEVER_BEARER.iter().any(|never| never.eq_ignore_ascii_case(&name)) {
+                let message = format!("a token of type `{shown}` is never sent as a bearer token");
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
+            if name.is_empty() || name.len() > 64 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let message = format!("`{shown}` is not the name of a token type");
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
+            self.bearer_types.push(name);
+        }
+        Ok(self)
+    }
+
+    /// Returns the types of tokens, beside `Bearer`, that are taken as bearer tokens.
+    #[must_use]
+    pub fn bearer_types(&self) -> &[String] {
+        &self.bearer_types
+    }
+
+    /// Whether a token of this type may be sent as a bearer token.
+    pub(crate) fn is_bearer(&self, token_type: &str) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+        //# Value is case insensitive.
+        token_type.eq_ignore_ascii_case("bearer")
+            || self.bearer_types.iter().any(|known| known.eq_ignore_ascii_case(token_type))
+    }
+
+    /// Whether a setting may make it one.
+    pub(crate) fn may_become_bearer(token_type: &str) -> bool {
+        Self::default().with_bearer_types([token_type]).is_ok()
+    }
 }
 
 /// One way to a token: where to ask and in which dialect.

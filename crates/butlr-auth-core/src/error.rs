@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ErrorResponse, Scope};
+use crate::{ErrorResponse, GrantType, Hint, Scope};
 
 /// What went wrong, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +84,8 @@ struct Inner {
     error_response: Option<ErrorResponse>,
     required_scope: Option<Scope>,
     snippet: Option<String>,
+    hint: Option<Hint>,
+    grant_type: Option<GrantType>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -101,6 +103,8 @@ impl Error {
             error_response: None,
             required_scope: None,
             snippet: None,
+            hint: None,
+            grant_type: None,
             source: None,
         }))
     }
@@ -135,10 +139,22 @@ impl Error {
         self.with(|inner| inner.required_scope = scope)
     }
 
-    /// Adds a short piece of the answer, already redacted and escaped.
+    /// Adds what the server said in other words than an error response, already redacted and escaped.
     #[must_use]
     pub fn with_snippet(self, snippet: impl Into<String>) -> Self {
         self.with(|inner| inner.snippet = Some(snippet.into()))
+    }
+
+    /// Adds what of the configuration probably has to change.
+    #[must_use]
+    pub fn with_hint(self, hint: Hint) -> Self {
+        self.with(|inner| inner.hint = Some(hint))
+    }
+
+    /// Adds the grant that failed.
+    #[must_use]
+    pub fn with_grant_type(self, grant_type: GrantType) -> Self {
+        self.with(|inner| inner.grant_type = Some(grant_type))
     }
 
     /// Adds what caused it. The message must not repeat the source's text.
@@ -203,10 +219,29 @@ impl Error {
         self.0.required_scope.as_ref()
     }
 
-    /// Returns the beginning of an answer that could not be understood, redacted and escaped.
+    /// Returns what the server said in other words than an error response: a message, the title of a page, the
+    /// beginning of a text; redacted, bounded and escaped ([`Said`](crate::Said)).
     #[must_use]
     pub fn snippet(&self) -> Option<&str> {
         self.0.snippet.as_deref()
+    }
+
+    /// Returns what the server said, in whatever words: its error response, or else the [snippet](Self::snippet).
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        self.error_response().map(ToString::to_string).or_else(|| self.snippet().map(str::to_owned))
+    }
+
+    /// Returns what of the configuration probably has to change, where the failure shows it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&Hint> {
+        self.0.hint.as_ref()
+    }
+
+    /// Returns the grant that failed, if it was one.
+    #[must_use]
+    pub fn grant_type(&self) -> Option<GrantType> {
+        self.0.grant_type
     }
 }
 
@@ -238,6 +273,9 @@ impl fmt::Debug for Error {
         }
         if let Some(snippet) = &inner.snippet {
             debug.field("snippet", snippet);
+        }
+        if let Some(hint) = &inner.hint {
+            debug.field("hint", hint);
         }
         if let Some(source) = &inner.source {
             debug.field("source", source);

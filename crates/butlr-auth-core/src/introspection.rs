@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::json::{Malformed, Object};
-use crate::token_response::invalid;
+use crate::token_response::{invalid, scope};
 use crate::{Error, Scope, text};
 
 /// What an authorization server says of a token
@@ -57,16 +57,9 @@ impl Introspection {
             _ => return Err(invalid("`active` is neither true nor false")),
         }
         let text = |name| string(&members, name);
-        let scope = match members.member("scope") {
-            None => None,
-            Some(Value::String(scope)) => {
-                Some(scope.parse().map_err(|_| invalid("`scope` holds a forbidden character"))?)
-            }
-            Some(_) => return Err(invalid("`scope` is not a string")),
-        };
         Ok(Self {
             active: true,
-            scope,
+            scope: scope(&members)?,
             client_id: text("client_id")?,
             username: text("username")?,
             subject: text("sub")?,
@@ -109,7 +102,7 @@ fn audience(members: &Object) -> Result<Vec<String>, Error> {
 }
 
 fn expires_at(members: &Object) -> Result<Option<SystemTime>, Error> {
-    let Some(value) = members.member("exp") else { return Ok(None) };
+    let Some(value) = members.unless_null("exp") else { return Ok(None) };
     // A number, as JWT has it: a date in a string is none, and a malformed end is not "never".
     let seconds = value.as_u64().or_else(|| {
         let float = value.as_f64().filter(|float| (0.0..1e15).contains(float))?;

@@ -34,8 +34,14 @@ impl Object {
         self.0.get(name)
     }
 
-    /// A member, unless it is `null`.
+    /// A member, unless it is `null` or the empty string: what servers write that cannot leave a member out. An empty
+    /// array or object is a value.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+
+    /// A member, unless it is `null`: where the empty string is a value, and a wrong one.
+    pub(crate) fn unless_null(&self, name: &str) -> Option<&Value> {
         self.get(name).filter(|value| !value.is_null())
     }
 

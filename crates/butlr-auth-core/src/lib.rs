@@ -58,6 +58,7 @@ mod error;
 mod error_response;
 mod fingerprint;
 mod grant;
+mod hint;
 mod introspection;
 mod json;
 mod metadata;
@@ -66,6 +67,7 @@ mod provider;
 mod pushed_authorization;
 mod random;
 mod refresh;
+mod said;
 mod scope;
 mod secret;
 #[doc(hidden)]
@@ -88,12 +90,14 @@ pub use error::{Delivery, Error, ErrorKind};
 pub use error_response::{ErrorCode, ErrorResponse};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantType};
+pub use hint::Hint;
 pub use introspection::Introspection;
 pub use metadata::Metadata;
 pub use pkce::CODE_CHALLENGE_METHOD;
 pub use provider::Provider;
 pub use pushed_authorization::PushedAuthorization;
 pub use refresh::{REFRESH_LIMIT, RefreshError, Successor};
+pub use said::Said;
 pub use scope::Scope;
 pub use secret::{
     AccessToken, AccessTokenKind, AuthorizationCode, AuthorizationCodeKind, ClientSecret, ClientSecretKind,

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::json::{Malformed, Object};
 use crate::provider::check_issuer;
-use crate::{ClientAuthenticationMethod, Delivery, Dialect, EndpointUrl, Error, ErrorKind, Provider, text};
+use crate::{
+    ClientAuthenticationMethod, Delivery, Dialect, EndpointUrl, Error, ErrorKind, Hint, Provider, text,
+};
 
 const AUTHORIZATION: &str = "authorization_endpoint";
 const TOKEN: &str = "token_endpoint";
@@ -80,6 +82,15 @@ impl Metadata {
             }
         }
         Ok(metadata)
+    }
+
+    /// Checks what can be told of an issuer identifier before it is asked: it is a URL that an endpoint may have, without
+    /// a query, and not the address of the metadata.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`].
+    pub fn check_issuer(issuer: &str) -> Result<(), Error> {
+        check_issuer(issuer).map(drop)
     }
 
     /// Fills what this document leaves out from another one of the same issuer: many servers list revocation and
@@ -202,14 +213,22 @@ impl Metadata {
 //# The "issuer" value returned MUST be identical to the authorization server's issuer identifier value into which
 //# the well-known URI string was inserted to create the URL used to retrieve the metadata.
 fn check_named_issuer(issuer: &str, members: &Object) -> Result<(), Error> {
-    match members.get("issuer").and_then(Value::as_str) {
-        Some(named) if named == issuer => Ok(()),
-        Some(named) => {
-            let named = text::escape(named, 128);
-            Err(invalid(format!("the document names the issuer `{named}`, expected was `{issuer}`")))
-        }
-        None => Err(invalid("the document names no issuer")),
+    let Some(named) = members.member("issuer").and_then(Value::as_str) else {
+        return Err(invalid("the document names no issuer"));
+    };
+    if named == issuer {
+        return Ok(());
     }
+    let shown = text::escape(named, 128);
+    let error = invalid(format!("the document names the issuer `{shown}`, expected was `{issuer}`"));
+    let differs_by_slash = named.trim_end_matches('/') == issuer.trim_end_matches('/');
+    Err(error.with_hint(if differs_by_slash {
+        Hint::IssuerSlash { named: shown }
+    } else if named.contains('{') || named.contains("%7B") {
+        Hint::IssuerTemplate { named: shown }
+    } else {
+        Hint::OtherIssuer { named: shown }
+    }))
 }
 
 fn endpoint(members: &Object, name: &str, https: bool) -> Result<Option<EndpointUrl>, Error> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::{
-    CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, TokenEndpointDescription,
+    CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, Hint, TokenEndpointDescription,
 };
 
 /// A description of an authorization server: its endpoints, and how it wants to be spoken to. Data, no behaviour.
@@ -404,6 +404,14 @@ pub(crate) fn check_issuer(issuer: &str) -> Result<EndpointUrl, Error> {
     let url: EndpointUrl = issuer.parse()?;
     if url.as_url().query().is_some() {
         return Err(Error::new(ErrorKind::Configuration, "the issuer has a query"));
+    }
+    if let Some((before, name)) = issuer.split_once("/.well-known/") {
+        // RFC 8414 puts it before the path of the issuer, OpenID Connect behind it.
+        let path = name.split_once('/').map_or("", |(_, path)| path);
+        let issuer = if path.is_empty() { before.to_owned() } else { format!("{before}/{path}") };
+        let message = "the issuer is the address of the metadata, and not who issues";
+        let hint = Hint::IssuerIsDocument { issuer: crate::text::escape(&issuer, 256) };
+        return Err(Error::new(ErrorKind::Configuration, message).with_hint(hint));
     }
     Ok(url)
 }

@@ -53,6 +53,25 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
     clean
 }
 
+/// A run of this many characters that a token is made of may be one.
+const TOKEN: usize = 16;
+
+/// Replaces every run of 16 or more characters of which tokens are made, with `[redacted]`: a secret that nobody here
+/// knows, such as one that a server has just issued, cannot be told from other text.
+pub(crate) fn cut_tokens(text: &str) -> String {
+    let of_a_token = |character: char| character.is_ascii_alphanumeric() || "-._~+/=%".contains(character);
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(of_a_token) {
+        let (before, run) = rest.split_at(start);
+        let (run, after) = run.split_at(run.find(|character| !of_a_token(character)).unwrap_or(run.len()));
+        clean.push_str(before);
+        clean.push_str(if run.len() < TOKEN { run } else { MARK });
+        rest = after;
+    }
+    clean + rest
+}
+
 /// Replaces `form` in any case: hexadecimal digits and the escapes of a URL are written both ways.
 fn replaced(text: &str, form: &str) -> String {
     let (found_in, form) =

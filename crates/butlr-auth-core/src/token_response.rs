@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::json::{Malformed, Object};
 use crate::{
-    AccessToken, Delivery, Error, ErrorKind, ErrorResponse, IdToken, Leniency, RefreshToken, Scope, Secret,
-    SecretKind, UnverifiedClaims,
+    AccessToken, Delivery, Error, ErrorKind, ErrorResponse, Hint, IdToken, Leniency, RefreshToken, Scope,
+    Secret, SecretKind, UnverifiedClaims,
 };
 
 /// No lifetime exceeds this: 10 years. A server that says more means "long", and sums of times stay in range.
@@ -50,6 +50,9 @@ pub struct TokenResponse {
     pub token_type: TokenType,
     /// `expires_in`: the lifetime, in whole seconds, counted from the answer. At most 10 years.
     pub expires_in: Option<Duration>,
+    /// `expires_in` was negative, as where a server means "unknown" or "never" by -1: `expires_in` is absent then, and
+    /// the token takes the lifetime that is assumed, whatever it says of itself.
+    pub expires_in_negative: bool,
     /// The refresh token. Absent from the answer to a refresh, it means that the old one stays.
     pub refresh_token: Option<RefreshToken>,
     /// The granted scope; absent if it is the one that was asked for.
@@ -66,26 +69,28 @@ impl TokenResponse {
             access_token,
             token_type: TokenType::Bearer,
             expires_in: None,
+            expires_in_negative: false,
             refresh_token: None,
             scope: None,
             id_token: None,
         }
     }
 
-    /// Reads the body of a successful answer, strictly: one JSON object, no member twice, nothing after it, and
-    /// no `error` beside a token.
+    /// Reads the body of a successful answer: one JSON object, no member twice, nothing after it, and no `error`
+    /// beside a token.
     ///
-    /// Accepted beyond the RFC, because it cannot be misread: `expires_in` as a string of digits or as a float
-    /// (its fraction is dropped), `null` for an optional member that is absent, any case of `Bearer`. What more a
-    /// server needs is said by the [`Leniency`] of its provider.
+    /// Accepted beyond the RFC, from everybody, because it is harmless: no `token_type` (but none that is `null` or
+    /// empty), `scope` as an array of strings, `expires_in` as a string of digits or as a float (its fraction is
+    /// dropped), a negative one as unknown, `null` or the empty string for an optional member that is absent. What
+    /// more a server needs is said by the [`Leniency`] of its provider.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] for an error response (some servers send it with status 200), else
     /// [`ErrorKind::InvalidResponse`], naming the member and never its value.
     pub fn from_json(body: &[u8], leniency: &Leniency) -> Result<Self, Error> {
         let members = Object::parse(body).map_err(|Malformed(why)| invalid(format!("the answer {why}")))?;
-        if members.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(match (ErrorResponse::from_members(&members), members.get("access_token")) {
+        if members.member("error").is_some() {
+            return Err(match (said(&members), members.get("access_token")) {
                 (Some(response), None) => {
                     let text = format!("the server refused: {}", response.error);
                     Error::new(ErrorKind::Refused, text)
@@ -97,12 +102,15 @@ impl TokenResponse {
         }
         let access_token =
             secret(&members, "access_token")?.ok_or_else(|| invalid("`access_token` is missing"))?;
+        let is_negative = members.get("expires_in").is_some_and(is_negative);
+        let lifetime = if is_negative { None } else { expires_in(&members)? };
         Ok(Self {
             access_token,
             token_type: token_type(&members, leniency)?,
-            expires_in: expires_in(&members)?,
+            expires_in: lifetime,
+            expires_in_negative: is_negative,
             refresh_token: secret(&members, "refresh_token")?,
-            scope: scope(&members, leniency)?,
+            scope: scope(&members)?,
             id_token: secret(&members, "id_token")?,
         })
     }
@@ -111,6 +119,9 @@ impl TokenResponse {
     /// of itself if it is a JWT (`exp` − `iat`), else `assumed`. It is never "for ever".
     #[must_use]
     pub fn lifetime(&self, assumed: Duration) -> Duration {
+        if self.expires_in_negative {
+            return assumed.min(LONGEST_LIFETIME);
+        }
         self.expires_in
             .or_else(|| {
                 UnverifiedClaims::decode(self.access_token.expose()).and_then(|claims| claims.lifetime())
@@ -118,6 +129,11 @@ impl TokenResponse {
             .unwrap_or(assumed)
             .min(LONGEST_LIFETIME)
     }
+}
+
+/// The error response in an answer that calls itself a success.
+fn said(members: &Object) -> Option<ErrorResponse> {
+    ErrorResponse::from_members(members).or_else(|| ErrorResponse::from_error_object(members))
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
@@ -135,21 +151,32 @@ pub(crate) fn secret<K: SecretKind>(members: &Object, name: &str) -> Result<Opti
 }
 
 fn token_type(members: &Object, leniency: &Leniency) -> Result<TokenType, Error> {
-    match members.member("token_type") {
-        //= https://www.rfc-editor.org/rfc/rfc6749#section-5.1
-        //# Value is case insensitive.
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
+    match members.get("token_type") {
+        // LinkedIn and Shopify send none. What is there and says nothing is another matter.
+        None => Ok(TokenType::Bearer),
+        Some(Value::String(text)) if leniency.is_bearer(text) => Ok(TokenType::Bearer),
         //= https://www.rfc-editor.org/rfc/rfc6749#section-7.1
         //# The client MUST NOT use an access token if it does not understand the token type.
+        Some(Value::String(text)) if Leniency::may_become_bearer(text) => {
+            let message = "`token_type` is neither Bearer nor one of `bearer_types`";
+            Err(invalid(message).with_hint(Hint::BearerType { token_type: word(members, text) }))
+        }
         Some(_) => Err(invalid("`token_type` is not Bearer")),
-        None if leniency.missing_token_type => Ok(TokenType::Bearer),
-        None => Err(invalid("`token_type` is missing")),
     }
+}
+
+/// A token type that can be shown: a short word, which no token in the answer contains.
+fn word(members: &Object, token_type: &str) -> Option<String> {
+    let is_word = token_type.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte));
+    let tokens = ["access_token", "refresh_token", "id_token"].into_iter();
+    let mut tokens = tokens.filter_map(|name| members.get(name).and_then(Value::as_str));
+    let shown = is_word && token_type.len() < 16 && !tokens.any(|token| token.contains(token_type));
+    shown.then(|| token_type.to_owned())
 }
 
 /// A lifetime that may be absent, at most 10 years.
 pub(crate) fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
-    let Some(value) = members.member("expires_in") else { return Ok(None) };
+    let Some(value) = members.unless_null("expires_in") else { return Ok(None) };
     let seconds = seconds(value).ok_or_else(|| invalid("`expires_in` is not a number of seconds"))?;
     Ok(Some(seconds.min(LONGEST_LIFETIME)))
 }
@@ -172,17 +199,30 @@ pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
-fn scope(members: &Object, leniency: &Leniency) -> Result<Option<Scope>, Error> {
+/// Whether a lifetime is less than nothing, as a number or as a string.
+fn is_negative(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|seconds| seconds < 0.0),
+        Value::String(text) => text.strip_prefix('-').is_some_and(|digits| {
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.bytes().any(|byte| byte != b'0')
+        }),
+        _ => false,
+    }
+}
+
+/// What is granted: a string, or an array of strings as Twitch has it. An empty array could say "nothing" as well as
+/// "what was asked for".
+pub(crate) fn scope(members: &Object) -> Result<Option<Scope>, Error> {
     let malformed = |_| invalid("`scope` holds a forbidden character");
     match members.member("scope") {
         None => Ok(None),
         Some(Value::String(text)) => text.parse().map(Some).map_err(malformed),
-        Some(Value::Array(tokens)) if leniency.scope_as_array => {
+        Some(Value::Array(tokens)) if !tokens.is_empty() => {
             let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
             let tokens = tokens.ok_or_else(|| invalid("`scope` holds something else than strings"))?;
             Scope::from_tokens(tokens).map(Some).map_err(malformed)
         }
-        Some(_) => Err(invalid("`scope` is not a string")),
+        Some(_) => Err(invalid("`scope` is neither a string nor a list of strings")),
     }
 }
 

@@ -1,15 +1,15 @@
 use butlr_auth_core::{
-    Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Leniency, RefreshError, Successor, TokenResponse,
-    text,
+    Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Hint, Leniency, RefreshError, Said, Successor,
+    TokenResponse, text,
 };
 use http::StatusCode;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, LOCATION};
 
 use crate::retry_after::retry_after;
 use crate::transport::{Answer, Errand};
 
-/// A snippet of an answer has at most this many characters.
-const LONGEST_SNIPPET: usize = 200;
+/// No address that an answer leads to is shown further than this, in characters.
+const LONGEST_ADDRESS: usize = 256;
 
 /// Judges the answer of a token endpoint; a refresh token in it that is one is returned with every refusal.
 pub(crate) fn token(
@@ -38,16 +38,15 @@ fn successor(answer: &Answer) -> Successor {
 /// The status decides. Servers send errors without a body, with HTML, and with codes of their own; what a body says
 /// is kept beside the status.
 fn judge_token(answer: &Answer, errand: &Errand<'_>, leniency: &Leniency) -> Result<TokenResponse, Error> {
-    match answer.status {
-        StatusCode::OK => {}
-        StatusCode::CREATED if leniency.created_status => {}
-        _ => return Err(failed(answer, errand)),
+    // Harvest and Supabase say that a token was created.
+    if !matches!(answer.status, StatusCode::OK | StatusCode::CREATED) {
+        return Err(failed(answer, errand));
     }
     whole(answer, errand)?;
     TokenResponse::from_json(&answer.body, leniency).map_err(|error| match error.error_response() {
         // GitHub and others send errors with status 200.
         Some(response) => refused(answer, errand, response.clone()),
-        None => unusable(answer, errand, &error.to_string()),
+        None => unreadable(answer, errand, error),
     })
 }
 
@@ -86,7 +85,7 @@ pub(crate) fn object<T>(
     whole(answer, errand)?;
     read(&answer.body).map_err(|error| match ErrorResponse::from_json(&answer.body) {
         Some(response) => refused(answer, errand, response),
-        None => unusable(answer, errand, &error.to_string()),
+        None => unreadable(answer, errand, error),
     })
 }
 
@@ -108,25 +107,51 @@ fn is_encoded(answer: &Answer) -> bool {
 
 /// The error that a status other than success means.
 fn failed(answer: &Answer, errand: &Errand<'_>) -> Error {
-    if let Some(response) = ErrorResponse::from_json(&answer.body) {
+    let status = answer.status;
+    let said = if status.is_success() || is_encoded(answer) {
+        Said::default()
+    } else {
+        Said::read(&answer.body, &errand.secrets)
+    };
+    if let Some(response) = said.response.or_else(|| ErrorResponse::from_json(&answer.body)) {
         return refused(answer, errand, response);
     }
     let Errand { host, asked, .. } = errand;
-    let status = answer.status;
-    let message = if status.is_redirection() {
-        format!(
-            "{host} answered {asked} with a redirect (status {}), which is never followed",
-            status.as_u16()
-        )
-    } else {
-        format!("{host} answered {asked} with status {}", status.as_u16())
+    if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+        return redirected(answer, errand);
+    }
+    let message = match (&said.text, kind(status)) {
+        (None, _) => format!("{host} answered {asked} with status {}", status.as_u16()),
+        (Some(text), ErrorKind::Refused) => {
+            format!("{host} refused {asked} with status {}: {text}", status.as_u16())
+        }
+        (Some(text), _) => format!("{host} answered {asked} with status {}: {text}", status.as_u16()),
     };
     finish(Error::new(kind(status), message), answer, errand)
 }
 
+/// The error that a redirect means: it is told where to, and never followed.
+fn redirected(answer: &Answer, errand: &Errand<'_>) -> Error {
+    let Errand { host, asked, secrets, url } = errand;
+    let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok());
+    let to = to.and_then(|to| url.join(to).ok()).map(|mut to| {
+        // What was sent may come back in it.
+        to.set_query(None);
+        to.set_fragment(None);
+        let _ = to.set_username("").and_then(|()| to.set_password(None));
+        text::escape(&text::redact(to.as_str(), secrets), LONGEST_ADDRESS)
+    });
+    let status = answer.status.as_u16();
+    let shown = to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
+    let message =
+        format!("{host} answered {asked} with a redirect{shown} (status {status}), which is never followed");
+    let error = Error::new(ErrorKind::InvalidResponse, message).with_hint(Hint::Redirected { to });
+    finish(error, answer, errand)
+}
+
 /// The error that an error response means.
 fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Error {
-    let Errand { host, asked, secrets } = errand;
+    let Errand { host, asked, secrets, .. } = errand;
     let response = response.redacted(secrets);
     let kind = match kind(answer.status) {
         ErrorKind::InvalidResponse if answer.status.is_success() => ErrorKind::Refused,
@@ -143,10 +168,26 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
     error.with_error_response(response)
 }
 
+/// The error that a successful answer means which could not be read.
+fn unreadable(answer: &Answer, errand: &Errand<'_>, error: Error) -> Error {
+    let unusable = unusable(answer, errand, &text::redact(&error.to_string(), &errand.secrets));
+    match error.hint() {
+        Some(Hint::BearerType { token_type: Some(token_type) })
+            if text::redact(token_type, &errand.secrets) != *token_type =>
+        {
+            unusable.with_hint(Hint::BearerType { token_type: None })
+        }
+        Some(hint) => unusable.with_hint(hint.clone()),
+        None => unusable,
+    }
+}
+
 /// The error that a successful answer without a usable token means. It may have spent what was sent.
 fn unusable(answer: &Answer, errand: &Errand<'_>, why: &str) -> Error {
     let Errand { host, asked, .. } = errand;
-    let message = format!("{host} did not answer {asked} as it should: {why}");
+    let page = Said::title(&answer.body, &errand.secrets).filter(|_| !is_encoded(answer));
+    let page = page.map_or_else(String::new, |title| format!(" (a page: {title})"));
+    let message = format!("{host} did not answer {asked} as it should: {why}{page}");
     finish(Error::new(ErrorKind::InvalidResponse, message), answer, errand)
 }
 
@@ -172,6 +213,18 @@ fn delivery(answer: &Answer) -> Delivery {
     }
 }
 
+/// What the server said in other words than an error response. Of a success only the title of a page is shown, such as
+/// a captive portal's: one that the server has just issued cannot be told from other text.
+fn snippet(answer: &Answer, secrets: &[&str]) -> Option<String> {
+    if is_encoded(answer) {
+        return None;
+    }
+    if answer.status.is_success() {
+        return Said::title(&answer.body, secrets);
+    }
+    Said::read(&answer.body, secrets).text
+}
+
 /// What a status that is no success means for the caller.
 fn kind(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
@@ -181,20 +234,4 @@ fn kind(status: StatusCode) -> ErrorKind {
         400..=499 => ErrorKind::Refused,
         _ => ErrorKind::InvalidResponse,
     }
-}
-
-/// The beginning of a body, fit to be shown, or nothing if a token may be in it: one that the server has just
-/// issued cannot be told from other text. Of a success only a page is shown, such as a captive portal's.
-fn snippet(answer: &Answer, secrets: &[&str]) -> Option<String> {
-    let shown = std::str::from_utf8(&answer.body).ok()?.trim();
-    let page = shown.starts_with('<');
-    let suspicious = |text: &str| {
-        text.contains('\0') || text.contains("eyJ") || text.to_ascii_lowercase().contains("token")
-    };
-    if shown.is_empty() || (answer.status.is_success() && !page) || suspicious(shown) {
-        return None;
-    }
-    // Cut far behind the snippet's own end, so that a secret is whole when it is looked for.
-    let beginning: String = shown.chars().take(8 * LONGEST_SNIPPET).collect();
-    Some(text::escape(&text::redact(&beginning, secrets), LONGEST_SNIPPET))
 }

@@ -53,7 +53,7 @@ impl Call<'_> {
         }
         let mut secrets = self.errand.secrets.clone();
         secrets.extend(basic.iter().flat_map(|value| value.split(' ').skip(1)));
-        let errand = Errand { host: self.errand.host.clone(), asked: self.errand.asked.clone(), secrets };
+        let errand = Errand::new(self.url, self.errand.asked.clone(), secrets);
         let answer = self.transport.post(self.url, parts.headers, body, self.total, &errand).await;
         judge(&answer?, &errand)
     }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use butlr_auth_core::{Clock, EndpointUrl, Error, ErrorKind, Metadata, Moment, SystemClock};
+use butlr_auth_core::{Clock, EndpointUrl, Error, Metadata, Moment, SystemClock};
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -167,8 +167,7 @@ impl Discovery {
 
     async fn document(&self, url: &EndpointUrl, total: Duration) -> Result<(Metadata, Duration), Error> {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        let errand =
-            Errand { host: url.host(), asked: "the metadata request".to_owned(), secrets: Vec::new() };
+        let errand = Errand::new(url, format!("the request for {}", url.as_str()), Vec::new());
         let answer = self.transport.get(url, headers, total, &errand).await?;
         let metadata = answer::object(&answer, &errand, &[StatusCode::OK], |body| {
             Metadata::from_json(&self.issuer, body)
@@ -252,10 +251,9 @@ impl DiscoveryBuilder {
     /// [`ErrorKind::Configuration`] if the issuer is not a URL that an endpoint may have, or has a query.
     pub fn build(self) -> Result<Discovery, Error> {
         let Self { issuer, http_client, clock, timeout, written } = self;
+        // It may be the address of the document, or have a query.
+        Metadata::check_issuer(&issuer)?;
         let url: EndpointUrl = issuer.parse()?;
-        if url.as_url().query().is_some() {
-            return Err(Error::new(ErrorKind::Configuration, "the issuer has a query"));
-        }
         let transport = Transport::new(http_client, timeout, leads_to_this_machine(&url));
         let kept = written.and_then(|written| {
             let written: Written = serde_json::from_str(&written).ok()?;
@@ -311,7 +309,9 @@ pub(crate) fn good_for(headers: &HeaderMap) -> Duration {
     asked.unwrap_or(USUALLY).clamp(AT_LEAST, AT_MOST)
 }
 
-/// Of two failures, the one that says more: a document that is there and wrong, before one that is not there.
+/// Of two failures, the one that says more: a document that is there and wrong, before a redirect, before one that is
+/// not there.
 fn more_telling(first: Error, second: Error) -> Error {
-    if first.status() != Some(200) && second.status() == Some(200) { second } else { first }
+    let says = |error: &Error| (error.status() == Some(200), error.hint().is_some());
+    if says(&second) > says(&first) { second } else { first }
 }

@@ -99,7 +99,7 @@ impl HttpTokenEndpoint {
             url,
             dialect,
             total: self.settings.timeout,
-            errand: Errand { host: url.host(), asked, secrets },
+            errand: Errand::new(url, asked, secrets),
         }
     }
 }
@@ -122,10 +122,15 @@ impl HttpTokenEndpoint {
         let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets());
         let call = Call { total, ..call };
         let result = exchange::exchange(client, grant, &call).await;
-        let result = result.and_then(|response| match grant.check_response(&response) {
-            Ok(()) => Ok(response),
-            Err(error) => Err(RefreshError::from(error).with_successor(response.refresh_token)),
-        });
+        let result = result
+            .and_then(|response| match grant.check_response(&response) {
+                Ok(()) => Ok(response),
+                Err(error) => Err(RefreshError::from(error).with_successor(response.refresh_token)),
+            })
+            .map_err(|refused| {
+                RefreshError::from(refused.error.with_grant_type(grant_type))
+                    .with_successor(refused.successor)
+            });
         let (grant_type, endpoint_host) = (grant_type.as_str(), endpoint.url.host());
         match &result {
             Ok(response) => {

@@ -119,6 +119,7 @@ fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Resul
         refresh_token: response.refresh_token.as_ref().map(Secret::expose),
         scope: response.scope.as_ref().map(Scope::to_string),
         id_token: response.id_token.as_ref().map(Secret::expose),
+        expires_in_negative: response.expires_in_negative,
     };
     serde_json::to_vec(&normalised).map_err(|_| unreadable().into())
 }
@@ -169,6 +170,7 @@ fn token_response(read: &StandardTokenResponse<Extra, BasicTokenType>) -> Result
         .map_err(|_| unreadable())?;
     let mut response = TokenResponse::new(access_token);
     response.expires_in = read.expires_in();
+    response.expires_in_negative = read.extra_fields().expires_in_negative;
     response.refresh_token = refresh_token;
     response.scope = scope;
     response.id_token = id_token;
@@ -201,12 +203,15 @@ struct Normalised<'a> {
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
+    expires_in_negative: bool,
 }
 
 /// The members that `oauth2` does not know itself.
 #[derive(Serialize, Deserialize)]
 struct Extra {
     id_token: Option<String>,
+    #[serde(default)]
+    expires_in_negative: bool,
 }
 
 impl ExtraTokenFields for Extra {}

@@ -23,11 +23,8 @@ pub fn token(
 ) -> Result<TokenResponse, Error> {
     let body = Zeroizing::new(body.to_vec());
     let answer = Answer { status, headers, body, broken: None };
-    let errand = Errand {
-        host: "as.example.com".to_owned(),
-        asked: "the refresh_token grant".to_owned(),
-        secrets: secrets.to_vec(),
-    };
+    let url = "https://as.example.com/token".parse()?;
+    let errand = Errand::new(&url, "the refresh_token grant", secrets.to_vec());
     answer::token(&answer, &errand, leniency).map_err(|refused| refused.error)
 }
 

@@ -92,8 +92,7 @@ impl JwksEndpoint {
         };
         let accepted = HeaderValue::from_static("application/jwk-set+json, application/json");
         let headers = HeaderMap::from_iter([(ACCEPT, accepted)]);
-        let errand =
-            Errand { host: url.host(), asked: "the request for keys".to_owned(), secrets: Vec::new() };
+        let errand = Errand::new(&url, "the request for keys", Vec::new());
         let answer = self.transport.get(&url, headers, self.timeout, &errand).await?;
         let body = answer::object(&answer, &errand, &[StatusCode::OK], |body| Ok(body.to_vec()))?;
         Ok(JwksDocument { body, good_for: good_for(&answer.headers) })

@@ -2,10 +2,12 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind};
+use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind, text};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Client, ClientBuilder, RequestBuilder, redirect, retry};
+use url::Url;
 use zeroize::Zeroizing;
 
 /// No answer is read further than this: 256 KiB. Tokens are a few KiB.
@@ -19,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// For how long an answer is still read after its deadline: 100 ms.
 const MOMENT: Duration = Duration::from_millis(100);
+
+/// No header and no URL is logged further than this, in characters.
+const LONGEST_LOGGED: usize = 256;
 
 /// Longer than any deadline: whoever's client it is, ours decides.
 const NEVER: Duration = Duration::from_secs(86_400);
@@ -47,6 +52,25 @@ pub(crate) struct Errand<'a> {
     /// Such as `the refresh_token grant`.
     pub(crate) asked: String,
     pub(crate) secrets: Vec<&'a str>,
+    /// Where the request goes.
+    pub(crate) url: Url,
+}
+
+impl<'a> Errand<'a> {
+    pub(crate) fn new(url: &EndpointUrl, asked: impl Into<String>, secrets: Vec<&'a str>) -> Self {
+        Self { host: url.host(), asked: asked.into(), secrets, url: url.as_url().clone() }
+    }
+
+    /// Says, at TRACE, what came back: the status, the URL without its query, and the content type.
+    fn trace(&self, status: StatusCode, headers: &HeaderMap) {
+        let Self { secrets, .. } = self;
+        let mut url = self.url.clone();
+        url.set_query(None);
+        let shown = |text: &str| text::escape(&text::redact(text, secrets), LONGEST_LOGGED);
+        let content_type =
+            headers.get(CONTENT_TYPE).map(|value| shown(&String::from_utf8_lossy(value.as_bytes())));
+        tracing::trace!(status = status.as_u16(), url = shown(url.as_str()), content_type, "answered");
+    }
 }
 
 impl Transport {
@@ -129,6 +153,7 @@ async fn send(request: RequestBuilder, total: Duration, errand: &Errand<'_>) -> 
     let mut answer = None;
     let exchange = async {
         let mut response = request.send().await.map_err(|error| errand.unanswered(error))?;
+        errand.trace(response.status(), response.headers());
         let answer = answer.insert(Answer {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),

@@ -93,7 +93,8 @@ fn g2_an_address_is_http_or_https_and_nobody_elses() {
         json!("example.com/device"),
         json!("https://exa\u{1b}[31mmple.com/"),
         json!(format!("https://example.com/{}", "a".repeat(5000))),
-        json!(""),
+        json!([]),
+        json!({}),
         json!(7),
         json!(["https://example.com/device"]),
     ] {
@@ -103,10 +104,22 @@ fn g2_an_address_is_http_or_https_and_nobody_elses() {
             assert!(!format!("{error:?}").contains("canary"));
         }
     }
-    assert!(read(json!({ "verification_uri": null })).is_err());
-    assert!(
-        read(json!({ "verification_uri_complete": null })).unwrap().verification_uri_complete().is_none()
-    );
+    for nothing in [json!(null), json!("")] {
+        assert!(read(json!({ "verification_uri": nothing })).is_err());
+        let device = read(json!({ "verification_uri_complete": nothing, "interval": nothing })).unwrap();
+        assert!(device.verification_uri_complete().is_none());
+        assert_eq!(device.interval(), DEFAULT_INTERVAL);
+    }
+}
+
+#[test]
+fn an_address_by_its_older_name_is_read_where_the_newer_one_is_missing() {
+    let older = json!("https://www.google.com/device");
+    let device = read(json!({ "verification_uri": null, "verification_url": older })).unwrap();
+    assert_eq!(device.verification_uri().as_str(), "https://www.google.com/device");
+    let both = read(json!({ "verification_url": "javascript:alert(1)" })).unwrap();
+    assert_eq!(both.verification_uri().host_str(), Some("example.com"), "the RFC's name comes first");
+    assert!(read(json!({ "verification_uri": null, "verification_url": "javascript:alert(1)" })).is_err());
 }
 
 #[test]

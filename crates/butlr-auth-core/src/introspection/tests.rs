@@ -37,13 +37,27 @@ fn the_members_of_an_active_token_are_typed() {
         r#""sub":7"#,
         r#""aud":7"#,
         r#""aud":["api",7]"#,
-        r#""scope":["a"]"#,
+        r#""scope":[]"#,
+        r#""scope":[7]"#,
+        r#""exp":"""#,
         r#""scope":"a\"b""#,
         r#""client_id":{}"#,
     ] {
         let body = format!(r#"{{"active":true,{member}}}"#);
         let error = Introspection::from_json(body.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{member}");
+    }
+}
+
+#[test]
+fn an_optional_member_that_is_null_or_empty_is_absent() {
+    for nothing in ["null", "\"\""] {
+        let body = format!(
+            r#"{{"active":true,"scope":{nothing},"client_id":{nothing},"username":{nothing},"sub":{nothing},
+                "aud":{nothing},"iss":{nothing}}}"#
+        );
+        let nothing = Introspection { active: true, ..Introspection::default() };
+        assert_eq!(Introspection::from_json(body.as_bytes()).unwrap(), nothing);
     }
 }
 

@@ -89,12 +89,11 @@ fn e1_another_issuer_is_refused_byte_for_byte() {
         "https://AS.example.com/o",
         "https://as.example.com:443/o",
         "http://as.example.com/o",
-        "",
         " https://as.example.com/o",
     ] {
         check_refused(json!({ "issuer": issuer }), "names the issuer");
     }
-    for issuer in [Value::Null, json!(7), json!([ISSUER])] {
+    for issuer in [Value::Null, json!(""), json!(7), json!([ISSUER])] {
         check_refused(json!({ "issuer": issuer }), "names no issuer");
     }
     let named = read(json!({ "issuer": "https://\u{1b}[31m\u{202e}" })).unwrap_err().to_string();
@@ -124,7 +123,8 @@ fn e3_an_endpoint_that_none_may_have_is_refused_where_it_is_needed_and_else_abse
         json!("https://user:canary@as.example.com/x"),
         json!("https://as.example.com/x#fragment"),
         json!("/x"),
-        json!(""),
+        json!([]),
+        json!({}),
         json!(7),
         json!(true),
         json!(["https://as.example.com/x"]),
@@ -141,6 +141,52 @@ fn e3_an_endpoint_that_none_may_have_is_refused_where_it_is_needed_and_else_abse
             assert_eq!(metadata.unusable(), [name], "{value}");
             assert!(!metadata.endpoints.contains_key(name));
         }
+    }
+}
+
+#[test]
+fn e3_an_optional_member_that_is_null_or_empty_is_absent() {
+    for nothing in [Value::Null, json!("")] {
+        let names = OPTIONAL.into_iter().chain([AUTHORIZATION, CHALLENGE_METHODS, AUTHENTICATION_METHODS]);
+        for name in names.chain([RESPONSE_ISS, REQUIRE_PUSHED]) {
+            let metadata = read(json!({ name: nothing })).unwrap();
+            assert!(
+                metadata.unusable().is_empty() && !metadata.endpoints.contains_key(name),
+                "{name}: {nothing}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_issuer_that_is_not_the_servers_says_how_it_differs() {
+    let hint = |issuer: &str, named: &str| {
+        let document = json!({ "issuer": named }).to_string();
+        Metadata::from_json(issuer, document.as_bytes()).unwrap_err().hint().cloned().unwrap()
+    };
+    let named = |named: &str| named.to_owned();
+    let (bare, slash) = ("https://as.example.com", "https://as.example.com/");
+    assert_eq!(hint(bare, slash), Hint::IssuerSlash { named: named(slash) });
+    assert_eq!(hint(slash, bare), Hint::IssuerSlash { named: named(bare) });
+    let template = "https://login.example.com/{tenantid}/v2.0";
+    assert_eq!(hint(bare, template), Hint::IssuerTemplate { named: named(template) });
+    let other = "https://other.example.com";
+    assert_eq!(hint(bare, other), Hint::OtherIssuer { named: named(other) });
+}
+
+#[test]
+fn the_address_of_the_document_is_not_taken_for_the_issuer() {
+    for (written, issuer) in [
+        ("https://a.example.com/.well-known/openid-configuration", "https://a.example.com"),
+        ("https://a.example.com/realms/b/.well-known/openid-configuration", "https://a.example.com/realms/b"),
+        (
+            "https://a.example.com/.well-known/oauth-authorization-server/realms/b",
+            "https://a.example.com/realms/b",
+        ),
+    ] {
+        let error = Metadata::check_issuer(written).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{written}");
+        assert_eq!(error.hint(), Some(&Hint::IssuerIsDocument { issuer: issuer.to_owned() }));
     }
 }
 

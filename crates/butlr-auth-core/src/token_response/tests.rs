@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{LONGEST_LIFETIME, TokenResponse};
-use crate::{Delivery, ErrorCode, ErrorKind, Leniency};
+use crate::{Delivery, ErrorCode, ErrorKind, Hint, Leniency};
 
 fn parse(body: &str) -> Result<TokenResponse, crate::Error> {
     TokenResponse::from_json(body.as_bytes(), &Leniency::default())
@@ -35,7 +35,6 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
     check_expires_in("3.6e3", Some(3600));
     check_expires_in("0", Some(0));
     for bad in [
-        "-1",
         "1e400",
         "true",
         "\"never\"",
@@ -45,11 +44,27 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
         "\"0x10\"",
         "\"3600 \"",
         "\"٣٦٠٠\"",
-        "\"-1\"",
+        "\"-\"",
+        "\"- 1\"",
+        "\"-1.5\"",
     ] {
         check_expires_in(bad, None);
     }
     assert_eq!(with(r#""expires_in":null"#).unwrap().expires_in, None);
+}
+
+// Security: C3.
+#[test]
+fn a_negative_lifetime_is_an_unknown_one_and_not_the_end_that_the_token_names() {
+    let assumed = Duration::from_secs(600);
+    for negative in ["-1", "-1.0", "-9223372036854775808", "\"-1\""] {
+        let response = with(&format!(r#""expires_in":{negative}"#)).unwrap();
+        assert!(response.expires_in_negative && response.expires_in.is_none(), "{negative}");
+        assert_eq!(response.lifetime(assumed), assumed, "{negative}");
+    }
+    let jwt = r#"{"access_token":"eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjEwMCwiZXhwIjoxNjB9.c2ln","expires_in":-1}"#;
+    assert_eq!(parse(jwt).unwrap().lifetime(assumed), assumed);
+    assert!(!with(r#""expires_in":0"#).unwrap().expires_in_negative);
 }
 
 // Security: C4.
@@ -97,10 +112,28 @@ fn only_bearer_tokens_are_understood() {
             "{token_type}"
         );
     }
-    let silent = r#"{"access_token":"t"}"#;
-    assert!(parse(silent).is_err());
-    let lenient = Leniency { missing_token_type: true, ..Leniency::default() };
-    assert!(TokenResponse::from_json(silent.as_bytes(), &lenient).is_ok());
+    assert!(parse(r#"{"access_token":"t"}"#).is_ok(), "LinkedIn says nothing, and means Bearer");
+}
+
+// Security: C7.
+#[test]
+fn another_type_is_taken_as_bearer_where_that_is_configured() {
+    let slack = r#"{"access_token":"t","token_type":"bot"}"#;
+    let refused = parse(slack).unwrap_err();
+    assert_eq!(refused.hint(), Some(&Hint::BearerType { token_type: Some("bot".to_owned()) }));
+    assert!(refused.to_string().contains("bearer_types"), "{refused}");
+    let lenient = Leniency::default().with_bearer_types(["Bot", "user"]).unwrap();
+    assert!(TokenResponse::from_json(slack.as_bytes(), &lenient).is_ok());
+    for token_type in ["DPoP", "mac", "N_A", "app"] {
+        let body = format!(r#"{{"access_token":"t","token_type":"{token_type}"}}"#);
+        assert!(TokenResponse::from_json(body.as_bytes(), &lenient).is_err(), "{token_type}");
+    }
+    for never in ["DPoP", "dpop", "MAC", "n_a", "", "two words", "é"] {
+        let error = Leniency::default().with_bearer_types([never]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{never}");
+    }
+    let dpop = parse(r#"{"access_token":"t","token_type":"DPoP"}"#).unwrap_err();
+    assert_eq!(dpop.hint(), None, "no setting lets it in");
 }
 
 // Security: C2.
@@ -125,19 +158,38 @@ fn a_token_with_a_line_break_or_of_another_type_is_refused() {
         let error = parse(&format!(r#"{{"access_token":{token},"token_type":"bearer"}}"#)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{token}");
     }
-    for token in ["\"\"", "1", "\"a\\r\\nb\"", "{}"] {
+    for token in ["1", "\"a\\r\\nb\"", "{}", "[]", "false"] {
         assert!(with(&format!(r#""refresh_token":{token}"#)).is_err(), "{token}");
     }
     assert!(with(r#""refresh_token":null"#).unwrap().refresh_token.is_none());
 }
 
 #[test]
-fn a_scope_as_an_array_needs_the_leniency() {
-    let body = r#"{"access_token":"t","token_type":"bearer","scope":["b","a"]}"#;
-    assert!(parse(body).is_err());
-    let lenient = Leniency { scope_as_array: true, ..Leniency::default() };
-    let scope = TokenResponse::from_json(body.as_bytes(), &lenient).unwrap().scope.unwrap();
-    assert_eq!(scope.to_string(), "a b");
+fn a_scope_may_be_an_array_of_scope_tokens() {
+    assert_eq!(with(r#""scope":["b","a"]"#).unwrap().scope.unwrap().to_string(), "a b");
+    for bad in ["[]", "{}", "[1]", "[\"a b\"]", "[\"\"]", "7", "true"] {
+        assert!(with(&format!(r#""scope":{bad}"#)).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_optional_member_that_is_null_or_empty_is_absent() {
+    for nothing in ["null", "\"\""] {
+        let body = format!(
+            r#"{{"access_token":"t","refresh_token":{nothing},"id_token":{nothing},"scope":{nothing},
+                "error":{nothing},"error_description":{nothing}}}"#
+        );
+        let response = parse(&body).unwrap();
+        let absent =
+            response.refresh_token.is_none() && response.id_token.is_none() && response.scope.is_none();
+        assert!(absent, "{nothing}");
+    }
+    for something in ["[]", "{}"] {
+        for member in ["refresh_token", "id_token", "scope", "error", "expires_in"] {
+            assert!(with(&format!(r#""{member}":{something}"#)).is_err(), "{member}: {something}");
+        }
+    }
+    assert!(with(r#""expires_in":"""#).is_err(), "an empty lifetime is no lifetime");
 }
 
 // Security: C10, H1.

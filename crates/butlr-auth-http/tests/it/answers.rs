@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64_STANDARD;
 use butlr_auth_core::{
-    ClientSecret, Dialect, Error, Grant, Leniency, Provider, Secret, TokenEndpoint, TokenResponse,
+    ClientSecret, Dialect, Error, Grant, Hint, Leniency, Provider, Secret, TokenEndpoint, TokenResponse,
 };
 use butlr_auth_http::HttpTokenEndpoint;
 use butlr_auth_testkit::hostile::{Case, HostileServer, Sent, Surface};
@@ -59,7 +59,16 @@ pub(crate) fn verdict(result: &Result<TokenResponse, Error>, host: &str) -> Stri
         assert!(!text.contains("canary"), "{text}");
         assert!(!text.contains(&basic[..8]), "{text}");
     }
-    shown.replace(host, "[host]")
+    without_ports(&shown.replace(host, "[host]"))
+}
+
+/// Every other server of this machine, whatever its port is this time.
+fn without_ports(text: &str) -> String {
+    let mut parts = text.split("http://127.0.0.1:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "[elsewhere]" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 async fn start(case: &Case) -> HostileServer {
@@ -90,20 +99,15 @@ fn each_answer_has_its_verdict() {
     }
 }
 
-#[track_caller]
-fn check_leniency(name: &str, leniency: Leniency) {
-    let case = Case::all().into_iter().find(|case| case.name() == name).unwrap();
+#[test]
+fn slacks_token_types_are_taken_where_they_are_configured() {
+    let case = Case::all().into_iter().find(|case| case.name() == "type/bot").unwrap();
+    let slack = Leniency::default().with_bearer_types(["bot", "user"]).unwrap();
     runtime().block_on(async {
         let server = start(&case).await;
         let usual = Duration::from_secs(5);
-        exchange(&server.url(), Leniency::default(), usual).await.unwrap_err();
-        exchange(&server.url(), leniency, usual).await.unwrap();
+        let refused = exchange(&server.url(), Leniency::default(), usual).await.unwrap_err();
+        assert_eq!(refused.hint(), Some(&Hint::BearerType { token_type: Some("bot".to_owned()) }));
+        exchange(&server.url(), slack, usual).await.unwrap();
     });
-}
-
-#[test]
-fn a_named_leniency_accepts_what_the_strict_profile_refuses() {
-    check_leniency("status/201", Leniency { created_status: true, ..Leniency::default() });
-    check_leniency("type/missing", Leniency { missing_token_type: true, ..Leniency::default() });
-    check_leniency("scope/array", Leniency { scope_as_array: true, ..Leniency::default() });
 }
