@@ -4,10 +4,10 @@ use std::error::Error as _;
 use std::fmt;
 
 use butlr_auth::core::text::escape;
-use butlr_auth::verify::VerifyError;
-use butlr_auth::{Error, ErrorCode, ErrorKind};
+use butlr_auth::{Error, ErrorKind};
 
 use crate::exit::{self, Exit};
+use crate::mend;
 
 /// A failure, as a person and a script need it.
 #[derive(Clone, Debug)]
@@ -115,22 +115,11 @@ impl From<Error> for Failure {
 
 /// What usually helps, where the message does not say it already.
 fn mend_of(error: &Error) -> Option<String> {
-    let refused = error.error_response().map(|response| &response.error);
+    if let Some(mend) = mend::of(error) {
+        return Some(mend);
+    }
     let text = match error.kind() {
         ErrorKind::Unsupported => "configure the endpoint in the profile's `endpoints`, or use another grant",
-        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_CLIENT) => {
-            "check the client's id, its secret and `client_auth`"
-        }
-        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_SCOPE) => {
-            "ask for a scope that the server knows"
-        }
-        ErrorKind::Refused if refused == Some(&ErrorCode::INVALID_GRANT) => {
-            "check the user name, the password or the code"
-        }
-        ErrorKind::InvalidResponse if error.source().is_some_and(|source| source.is::<VerifyError>()) => {
-            "compare the profile's `issuer` and `client_id` with the server's, and the clocks of both"
-        }
-        ErrorKind::InvalidResponse => "check the URL: a gateway or a captive portal may have answered",
         ErrorKind::InvalidCallback => "start again, and paste the whole address of the page you end on",
         ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled | ErrorKind::ServerFailed => {
             return Some(match error.retry_after() {

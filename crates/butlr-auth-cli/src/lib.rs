@@ -29,6 +29,7 @@ mod interrupt;
 #[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
 mod keyring;
 mod logging;
+mod mend;
 mod output;
 mod ownership;
 mod profile;

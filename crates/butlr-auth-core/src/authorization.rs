@@ -1,13 +1,16 @@
+mod nonce;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 
+use self::nonce::check_nonce;
 use crate::{
     AuthorizationCode, CODE_CHALLENGE_METHOD, ClientId, CodeVerifier, Delivery, EndpointUrl, Error,
-    ErrorCode, ErrorKind, ErrorResponse, Grant, IdToken, Leniency, Moment, Nonce, Provider,
-    PushedAuthorization, Scope, Secret, State, TokenResponse, UnverifiedClaims, random, text,
+    ErrorCode, ErrorKind, ErrorResponse, Grant, Hint, Leniency, Moment, Nonce, Provider, PushedAuthorization,
+    Scope, Secret, State, TokenResponse, random, text,
 };
 
 /// A redirect longer than this is not parsed: 64 KiB.
@@ -258,6 +261,9 @@ impl AuthorizationRequest {
             .get("state")
             .is_some_and(|state| bool::from(state.as_bytes().ct_eq(self.state.expose().as_bytes())));
         if !state_fits {
+            if let Some(denial) = self.denial(&parameters).filter(|_| !parameters.contains_key("state")) {
+                return Err(self.unproven(&format!("carries no `state`, and says `{denial}`"), "state"));
+            }
             return Err(self.invalid("carries another `state` than the one that was sent, or none"));
         }
         if self.answered {
@@ -346,13 +352,26 @@ impl AuthorizationRequest {
             //# Clients MUST extract the value of the iss parameter from authorization responses they receive if
             //# the parameter is present.
             (None, _) if self.iss_required => {
-                let refusal = parameters.get("error").map_or_else(String::new, |error| {
-                    format!(" (it also says `{}`)", text::escape(&self.redacted(error, parameters), 64))
-                });
-                Err(self.invalid(&format!("names no issuer although the server promises to{refusal}")))
+                let why = "names no issuer although the server promises to";
+                Err(match self.denial(parameters) {
+                    Some(denial) => self.unproven(&format!("{why}, and says `{denial}`"), "iss"),
+                    None => self.invalid(why),
+                })
             }
             _ => Ok(()),
         }
+    }
+
+    /// What an answer says that claims to be a refusal.
+    fn denial(&self, parameters: &BTreeMap<String, String>) -> Option<ErrorResponse> {
+        let said = |name| parameters.get(name).map(|text| self.redacted(text, parameters));
+        let error = said("error").filter(|error| !error.is_empty())?;
+        Some(ErrorResponse::new(ErrorCode::new(&error), said("error_description").as_deref()))
+    }
+
+    /// Tells a refusal that anybody may have sent. It is not acted on.
+    fn unproven(&self, why: &str, without: &'static str) -> Error {
+        self.invalid(why).with_hint(Hint::UnprovenDenial { without })
     }
 
     /// A parameter without the secrets of this attempt, which whoever answers may repeat anywhere.
@@ -391,7 +410,7 @@ impl AuthorizationRequest {
         let response = TokenResponse::from_json(&json, &Leniency::default())
             .map_err(|error| self.invalid(&format!("holds no token: {error}")))?;
         if let Some(id_token) = &response.id_token {
-            check_nonce(id_token, &self.nonce).map_err(|why| self.invalid(why))?;
+            check_nonce(id_token, &self.nonce).map_err(|wrong| wrong.told(self.invalid(wrong.why())))?;
         }
         Ok(response)
     }
@@ -399,28 +418,6 @@ impl AuthorizationRequest {
     fn invalid(&self, why: &str) -> Error {
         let message = format!("the answer to the authorization request at {} {why}", self.host);
         Error::new(ErrorKind::InvalidCallback, message)
-    }
-}
-
-impl Grant {
-    /// Checks what came back for this grant beyond the response itself: the `nonce` of an `id_token`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidResponse`] if an `id_token` does not repeat the nonce of the authorization request:
-    /// it belongs to another attempt.
-    pub fn check_response(&self, response: &TokenResponse) -> Result<(), Error> {
-        match (self, &response.id_token) {
-            (Self::AuthorizationCode { nonce, scope, .. }, Some(id_token)) if scope.contains("openid") => {
-                check_nonce(id_token, nonce).map_err(|why| {
-                    Error::new(
-                        ErrorKind::InvalidResponse,
-                        format!("the answer to the authorization_code grant {why}"),
-                    )
-                    .with_delivery(Delivery::Answered)
-                })
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -436,17 +433,6 @@ impl fmt::Debug for AuthorizationRequest {
             .field("answered", &self.answered)
             .finish_non_exhaustive()
     }
-}
-
-fn check_nonce(id_token: &IdToken, nonce: &Nonce) -> Result<(), &'static str> {
-    let claims =
-        UnverifiedClaims::decode(id_token.expose()).ok_or("holds an `id_token` that is not a JWT")?;
-    //= https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
-    //# If a nonce value was sent in the Authentication Request, a nonce Claim MUST be present and its value
-    //# checked to verify that it is the same value as the one that was sent in the Authentication Request.
-    let same =
-        claims.text("nonce").is_some_and(|got| bool::from(got.as_bytes().ct_eq(nonce.expose().as_bytes())));
-    if same { Ok(()) } else { Err("holds an `id_token` of another authorization request") }
 }
 
 impl ResponseType {

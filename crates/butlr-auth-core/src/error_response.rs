@@ -40,6 +40,8 @@ impl ErrorCode {
     /// `expired_token`: the device code has expired
     /// ([RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)).
     pub const EXPIRED_TOKEN: Self = Self(Cow::Borrowed("expired_token"));
+    /// `too_many_attempts`: the account is blocked after wrong passwords, at Auth0.
+    pub const TOO_MANY_ATTEMPTS: Self = Self(Cow::Borrowed("too_many_attempts"));
     /// `unsupported_token_type`: the server does not revoke tokens of this kind
     /// ([RFC 7009 §2.2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
     pub const UNSUPPORTED_TOKEN_TYPE: Self = Self(Cow::Borrowed("unsupported_token_type"));

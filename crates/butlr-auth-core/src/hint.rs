@@ -46,4 +46,6 @@ pub enum Hint {
         /// The parameter that is missing.
         without: &'static str,
     },
+    /// The body is no JSON at all: what answered is probably not the authorization server.
+    NotJson,
 }

@@ -188,7 +188,8 @@ fn beside(inner: Said, around: Said) -> Said {
     let around = around.text.or_else(|| around.response?.description);
     match (inner.response, inner.text, around) {
         (Some(response), _, Some(around)) => {
-            let words = response.description.map_or(around.clone(), |words| format!("{around}: {words}"));
+            let words =
+                response.description.map_or_else(|| around.clone(), |words| format!("{around}: {words}"));
             Said { response: Some(ErrorResponse::new(response.error, Some(&words))), text: None }
         }
         (None, Some(words), Some(around)) => {

@@ -1,6 +1,6 @@
 use butlr_auth_core::{
-    Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Hint, Leniency, RefreshError, Said, Successor,
-    TokenResponse, text,
+    Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, GrantType, Hint, Leniency, RefreshError, Said,
+    Successor, TokenResponse, text,
 };
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, LOCATION};
@@ -132,7 +132,7 @@ fn failed(answer: &Answer, errand: &Errand<'_>) -> Error {
 
 /// The error that a redirect means: it is told where to, and never followed.
 fn redirected(answer: &Answer, errand: &Errand<'_>) -> Error {
-    let Errand { host, asked, secrets, url } = errand;
+    let Errand { host, asked, secrets, url, .. } = errand;
     let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok());
     let to = to.and_then(|to| url.join(to).ok()).map(|mut to| {
         // What was sent may come back in it.
@@ -155,6 +155,13 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
     let response = response.redacted(secrets);
     let kind = match kind(answer.status) {
         ErrorKind::InvalidResponse if answer.status.is_success() => ErrorKind::Refused,
+        // Auth0 says so of an account that it has blocked: no wait helps. A session is not given up for it.
+        ErrorKind::Throttled
+            if response.error == ErrorCode::TOO_MANY_ATTEMPTS
+                && errand.grant_type.is_some_and(|grant_type| grant_type != GrantType::RefreshToken) =>
+        {
+            ErrorKind::Refused
+        }
         kind => kind,
     };
     let message = match kind {
@@ -171,6 +178,7 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
 /// The error that a successful answer means which could not be read.
 fn unreadable(answer: &Answer, errand: &Errand<'_>, error: Error) -> Error {
     let unusable = unusable(answer, errand, &text::redact(&error.to_string(), &errand.secrets));
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
     match error.hint() {
         Some(Hint::BearerType { token_type: Some(token_type) })
             if text::redact(token_type, &errand.secrets) != *token_type =>
@@ -178,7 +186,8 @@ fn unreadable(answer: &Answer, errand: &Errand<'_>, error: Error) -> Error {
             unusable.with_hint(Hint::BearerType { token_type: None })
         }
         Some(hint) => unusable.with_hint(hint.clone()),
-        None => unusable,
+        None if is_json => unusable,
+        None => unusable.with_hint(Hint::NotJson),
     }
 }
 

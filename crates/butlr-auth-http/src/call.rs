@@ -53,7 +53,10 @@ impl Call<'_> {
         }
         let mut secrets = self.errand.secrets.clone();
         secrets.extend(basic.iter().flat_map(|value| value.split(' ').skip(1)));
-        let errand = Errand::new(self.url, self.errand.asked.clone(), secrets);
+        let errand = Errand {
+            grant_type: self.errand.grant_type,
+            ..Errand::new(self.url, self.errand.asked.clone(), secrets)
+        };
         let answer = self.transport.post(self.url, parts.headers, body, self.total, &errand).await;
         judge(&answer?, &errand)
     }

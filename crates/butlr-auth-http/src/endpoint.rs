@@ -120,7 +120,8 @@ impl HttpTokenEndpoint {
         let endpoint = provider.token_endpoint(grant_type)?;
         let asked = format!("the {grant_type} grant");
         let call = self.call(&endpoint.url, &endpoint.dialect, asked, grant.expose_secrets());
-        let call = Call { total, ..call };
+        let errand = Errand { grant_type: Some(grant_type), ..call.errand };
+        let call = Call { total, errand, ..call };
         let result = exchange::exchange(client, grant, &call).await;
         let result = result
             .and_then(|response| match grant.check_response(&response) {

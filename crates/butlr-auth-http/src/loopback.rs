@@ -115,7 +115,7 @@ impl LoopbackListener {
         let (arrived, mut arrivals) = mpsc::channel(1);
         let gate = Gate::new(self.authority, self.path, request.answers_in_fragment());
         let mut connections = Connections::new(Arc::new(gate), arrived);
-        let mut strays = 0_usize;
+        let mut stray = None;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
@@ -128,8 +128,12 @@ impl LoopbackListener {
                 Some(arrival) = arrivals.recv() => {
                     let Arrival { redirect, reply, connection } = arrival;
                     if !request.is_answered_by(&redirect) {
-                        strays += 1;
-                        tracing::debug!("an answer without the state of this authorization request came");
+                        // Whoever sent it: it is told, and changes nothing.
+                        let told = request.accept(&redirect).err();
+                        if let Some(error) = &told {
+                            tracing::warn!(%error, "an answer without the state of this request came");
+                        }
+                        stray = told.filter(|error| error.hint().is_some()).or(stray).or_else(|| Some(other()));
                         let _ = reply.send(Shown::Stray);
                         continue;
                     }
@@ -140,7 +144,7 @@ impl LoopbackListener {
                     let _ = timeout(FAREWELL, connections.end(connection)).await;
                     return answer;
                 },
-                () = &mut deadline => return Err(late(at_most, strays)),
+                () = &mut deadline => return Err(late(at_most, stray)),
                 Some(()) = connections.ended() => {}
             }
         }
@@ -184,14 +188,21 @@ fn unbound(address: SocketAddr, error: std::io::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-fn late(at_most: Duration, strays: usize) -> Error {
+fn late(at_most: Duration, stray: Option<Error>) -> Error {
     let within = at_most.as_secs();
-    if strays == 0 {
+    let Some(stray) = stray else {
         let message = format!("no answer to the authorization request came within {within} s");
         return Error::new(ErrorKind::TimedOut, message);
+    };
+    let message = format!("no answer came within {within} s but this: {stray}");
+    let error = Error::new(ErrorKind::InvalidCallback, message);
+    match stray.hint() {
+        Some(hint) => error.with_hint(hint.clone()),
+        None => error,
     }
-    let message = format!(
-        "what came back within {within} s carries another `state` than the one that was sent, or none"
-    );
+}
+
+fn other() -> Error {
+    let message = "one that carries another `state` than the one that was sent, or none";
     Error::new(ErrorKind::InvalidCallback, message)
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind, text};
+use butlr_auth_core::{Delivery, EndpointUrl, Error, ErrorKind, GrantType, text};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -54,11 +54,14 @@ pub(crate) struct Errand<'a> {
     pub(crate) secrets: Vec<&'a str>,
     /// Where the request goes.
     pub(crate) url: Url,
+    /// The grant, if it is one.
+    pub(crate) grant_type: Option<GrantType>,
 }
 
 impl<'a> Errand<'a> {
     pub(crate) fn new(url: &EndpointUrl, asked: impl Into<String>, secrets: Vec<&'a str>) -> Self {
-        Self { host: url.host(), asked: asked.into(), secrets, url: url.as_url().clone() }
+        let url_of = url.as_url().clone();
+        Self { host: url.host(), asked: asked.into(), secrets, url: url_of, grant_type: None }
     }
 
     /// Says, at TRACE, what came back: the status, the URL without its query, and the content type.

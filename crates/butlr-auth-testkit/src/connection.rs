@@ -155,7 +155,10 @@ async fn call(state: &State, routes: Router, request: Request<Body>) -> Response
     };
     match (endpoint, state.settings.quirks.as_slice()) {
         (None, _) | (_, []) => response,
-        (Some(endpoint), quirks) => quirk::alter(quirks, Asked { endpoint }, response).await,
+        (Some(endpoint), quirks) => {
+            let asked = Asked { endpoint, base_url: state.base_url.clone() };
+            quirk::alter(quirks, asked, response).await
+        }
     }
 }
 

@@ -95,6 +95,35 @@ quirks! {
     ErrorPage = "error-page", "proxies, firewalls";
     /// An error is a status without a body.
     ErrorEmpty = "error-empty", "glewlwyd";
+    /// A wrong secret or password is `access_denied` with status 401.
+    AccessDenied = "access-denied", "Auth0";
+    /// Whoever logs in with a password is told that the account is blocked, with status 429.
+    TooManyAttempts = "too-many-attempts", "Auth0";
+    /// The metadata name an issuer with a slash at its end, and are asked for without one.
+    IssuerSlash = "issuer-slash", "Auth0, Authentik";
+    /// The metadata speak for every tenant: their issuer has a placeholder in braces.
+    IssuerTemplate = "issuer-template", "Entra ID for every tenant";
+    /// The metadata are somewhere else, says a redirect.
+    MetadataRedirect = "metadata-redirect", "servers that have moved, proxies that add a slash";
+    /// The token endpoint is somewhere else, says a redirect.
+    TokenRedirect = "token-redirect", "frameworks that add a slash, such as Django";
+    /// An error on the redirect has no `iss`, which the metadata promise.
+    DenialWithoutIss = "denial-without-iss", "django-oauth-toolkit";
+    /// An error on the redirect has no `state`.
+    DenialWithoutState = "denial-without-state", "servers that refuse before they have read the request";
+    /// An `id_token` does not repeat the `nonce`.
+    NonceMissing = "nonce-missing", "LinkedIn";
+    /// An `id_token` is for several audiences, and names the party that was authorized.
+    SeveralAudiences = "several-audiences", "Zitadel, Keycloak with audience mappers";
+    /// An `id_token` is for several audiences and names no authorized party.
+    SeveralAudiencesAlone = "several-audiences-alone", "servers by the errata of OpenID Connect Core";
+    /// The key set has keys beside the right one that nobody here can use: other kinds, other uses, a certificate,
+    /// members that are null.
+    StrangeKeys = "strange-keys", "Keycloak, Entra ID, Microsoft AD FS";
+    /// The keys have no `kid`, while the tokens name one, and another key comes first.
+    KeysWithoutIds = "keys-without-ids", "servers that make their key set by hand";
+    /// A token is never active for whoever asks by introspection.
+    NeverActive = "never-active", "servers that show a token to its audience alone";
 }
 
 impl Quirk {

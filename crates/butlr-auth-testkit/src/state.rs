@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::Quirk;
 use crate::butlr::{ApiSchema, Estate, schema};
 use crate::fault::Faults;
 use crate::grants::{AccessToken, Authorization, Grants};
@@ -107,6 +108,10 @@ impl State {
         })
     }
 
+    pub(crate) fn has(&self, quirk: Quirk) -> bool {
+        self.settings.quirks.contains(&quirk)
+    }
+
     // A panic while one of these locks is held would be a defect of this server; what the lock
     // protects is changed in single steps, so the next request may go on with it.
 
@@ -179,8 +184,15 @@ impl State {
         });
         if let Some(members) = claims.as_object_mut() {
             let has = |scope: &str| authorization.scope.iter().any(|granted| granted == scope);
-            if let Some(nonce) = &authorization.nonce {
+            if let Some(nonce) = authorization.nonce.as_ref().filter(|_| !self.has(Quirk::NonceMissing)) {
                 members.insert("nonce".to_owned(), nonce.clone().into());
+            }
+            let alone = self.has(Quirk::SeveralAudiencesAlone);
+            if alone || self.has(Quirk::SeveralAudiences) {
+                members.insert("aud".to_owned(), json!([authorization.client_id, API_AUDIENCE]));
+            }
+            if alone {
+                members.remove("azp");
             }
             if let Some(username) = &authorization.username {
                 if has("profile") {

@@ -8,7 +8,8 @@ use jsonwebtoken::Algorithm as Jose;
 /// How a token may be signed: with a private key whose public half the issuer publishes
 /// ([RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
 ///
-/// There is neither `none` nor HMAC among them: with the latter, whoever can verify a token can also make one.
+/// There is no `none` among them, and HMAC only for the `id_token`s of a client that
+/// [chose it](crate::VerifierBuilder::danger_id_token_hs256): with it, whoever can verify a token can also make one.
 ///
 /// ```
 /// use butlr_auth_verify::Algorithm;
@@ -38,6 +39,8 @@ pub enum Algorithm {
     Es384,
     /// Ed25519. `Ed25519`, its name in [RFC 9864](https://www.rfc-editor.org/rfc/rfc9864), is read as well.
     EdDsa,
+    /// HMAC, SHA-256, with the client's secret: never for access tokens, and never unless it was chosen.
+    Hs256,
 }
 
 /// What a key must be for an algorithm to use it.
@@ -47,10 +50,12 @@ pub(crate) enum Family {
     P256,
     P384,
     Ed25519,
+    /// No public key: what is shared with one client.
+    Shared,
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// Every algorithm with a public key.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -85,6 +90,7 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
+            Self::Hs256 => "HS256",
         }
     }
 
@@ -94,6 +100,7 @@ impl Algorithm {
             Self::Es256 => Family::P256,
             Self::Es384 => Family::P384,
             Self::EdDsa => Family::Ed25519,
+            Self::Hs256 => Family::Shared,
         }
     }
 
@@ -108,6 +115,7 @@ impl Algorithm {
             Self::Es256 => Jose::ES256,
             Self::Es384 => Jose::ES384,
             Self::EdDsa => Jose::EdDSA,
+            Self::Hs256 => Jose::HS256,
         }
     }
 
@@ -119,7 +127,7 @@ impl Algorithm {
     //# alg Header Parameter of the ID Token's JOSE Header.
     pub(crate) fn half_hash(self, token: &str) -> String {
         let hash = match self {
-            Self::Rs256 | Self::Ps256 | Self::Es256 => &SHA256,
+            Self::Rs256 | Self::Ps256 | Self::Es256 | Self::Hs256 => &SHA256,
             Self::Rs384 | Self::Ps384 | Self::Es384 => &SHA384,
             Self::Rs512 | Self::Ps512 | Self::EdDsa => &SHA512,
         };

@@ -11,6 +11,9 @@ use crate::{Reason, VerifyError, json};
 /// No time is later than this many seconds after 1970: about the year 10000.
 const LATEST: f64 = 253_402_300_800.0;
 
+/// Claims that say something wrong if they say nothing.
+const STRICT: [&str; 4] = ["exp", "nbf", "iat", "cnf"];
+
 /// The claims of a token whose signature is good.
 pub(crate) struct Claims(Map<String, Value>);
 
@@ -23,8 +26,15 @@ impl Claims {
         self.0.contains_key(claim)
     }
 
+    /// A claim, unless it is `null` or the empty string: what servers write that cannot leave one out. The times by
+    /// which a token lives and dies, and `cnf`, are excepted.
+    fn member(&self, claim: &str) -> Option<&Value> {
+        let says_nothing = |value: &Value| value.is_null() || value.as_str() == Some("");
+        self.0.get(claim).filter(|value| STRICT.contains(&claim) || !says_nothing(value))
+    }
+
     pub(crate) fn text(&self, claim: &'static str) -> Result<Option<&str>, VerifyError> {
-        match self.0.get(claim) {
+        match self.member(claim) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Reason::MalformedClaim(claim).into()),
@@ -34,7 +44,6 @@ impl Claims {
     pub(crate) fn required_text(&self, claim: &'static str) -> Result<&str, VerifyError> {
         match self.text(claim)? {
             None => Err(Reason::MissingClaim(claim).into()),
-            Some("") => Err(Reason::MalformedClaim(claim).into()),
             Some(text) => Ok(text),
         }
     }
@@ -42,7 +51,7 @@ impl Claims {
     /// A text or a list of texts, such as `aud`.
     pub(crate) fn texts(&self, claim: &'static str) -> Result<Option<Vec<&str>>, VerifyError> {
         let malformed = || VerifyError::from(Reason::MalformedClaim(claim));
-        match self.0.get(claim) {
+        match self.member(claim) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(vec![text])),
             Some(Value::Array(list)) => {
@@ -60,7 +69,7 @@ impl Claims {
     //# "Seconds Since the Epoch", in which each day is accounted for by exactly 86400 seconds, other than that
     //# non-integer values can be represented.
     pub(crate) fn time(&self, claim: &'static str) -> Result<Option<SystemTime>, VerifyError> {
-        let Some(value) = self.0.get(claim) else { return Ok(None) };
+        let Some(value) = self.member(claim) else { return Ok(None) };
         value
             .as_f64()
             .filter(|seconds| (0.0..LATEST).contains(seconds))
@@ -75,7 +84,7 @@ impl Claims {
 
     /// A claim of the caller's own type.
     pub(crate) fn read<T: DeserializeOwned>(&self, claim: &'static str) -> Result<Option<T>, VerifyError> {
-        let Some(value) = self.0.get(claim) else { return Ok(None) };
+        let Some(value) = self.member(claim) else { return Ok(None) };
         T::deserialize(value).map(Some).map_err(|_| Reason::MalformedClaim(claim).into())
     }
 

@@ -41,8 +41,8 @@ pub struct ExpectedIdToken<'a> {
 }
 
 impl<'a> ExpectedIdToken<'a> {
-    /// Expects an `id_token` for this client: it must be in `aud`, and be `azp` if that is there. Beside several
-    /// audiences `azp` must be there.
+    /// Expects an `id_token` for this client: it must be in `aud`, and be `azp` if that is there. An `id_token` that
+    /// came [on the redirect](Self::on_redirect) must have `azp` beside several audiences.
     pub fn by_client(client_id: &'a str) -> Self {
         Self { client_id, nonce: None, access_token: None, code: None, max_age: None, on_redirect: false }
     }
@@ -105,7 +105,7 @@ impl VerifiedIdToken {
             return Err(Reason::WrongType.into());
         }
         check_issuer(&claims, &settings.issuer)?;
-        check_client(&claims, expected.client_id)?;
+        check_client(&claims, expected)?;
         let now = settings.now();
         let expires_at = check_times(&claims, now, settings.leeway)?;
         claims.required_time("iat")?;
@@ -156,14 +156,19 @@ impl VerifiedIdToken {
     }
 }
 
-fn check_client(claims: &Claims, client_id: &str) -> Result<(), VerifyError> {
+//= https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+//# This validation MAY include that when an azp (authorized party) Claim is present, the Client SHOULD verify that its
+//# client_id is the Claim Value.
+// Nothing is asked of an absent one since the specification's errata; what came through the browser has nothing else
+// that ties it to this client alone.
+fn check_client(claims: &Claims, expected: &ExpectedIdToken<'_>) -> Result<(), VerifyError> {
     let audience = audience(claims)?;
-    if !audience.contains(&client_id) {
+    if !audience.contains(&expected.client_id) {
         return Err(Reason::WrongAudience.into());
     }
     match claims.text("azp")? {
-        Some(party) if party == client_id => Ok(()),
-        None if audience.len() == 1 => Ok(()),
+        Some(party) if party == expected.client_id => Ok(()),
+        None if audience.len() == 1 || !expected.on_redirect => Ok(()),
         _ => Err(Reason::WrongAuthorizedParty.into()),
     }
 }

@@ -59,7 +59,10 @@ impl<'a> Jws<'a> {
         //# Libraries MUST enable the caller to specify a supported set of algorithms and MUST NOT use any other
         //# algorithms when performing cryptographic operations.
         let algorithm = text("alg")?.ok_or(Reason::Malformed)?;
-        let algorithm = Algorithm::from_name(algorithm)
+        let shared = allowed.contains(&Algorithm::Hs256) && algorithm == Algorithm::Hs256.as_str();
+        let algorithm = shared
+            .then_some(Algorithm::Hs256)
+            .or_else(|| Algorithm::from_name(algorithm))
             .filter(|algorithm| allowed.contains(algorithm))
             .ok_or(Reason::AlgorithmRefused)?;
         Ok(Self {

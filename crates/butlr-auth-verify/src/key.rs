@@ -35,7 +35,7 @@ impl Key {
     pub(crate) fn from_jwk(jwk: &Value) -> Option<Self> {
         let jwk = jwk.as_object()?;
         // Whoever could read the document could sign with such a key.
-        if PRIVATE.iter().any(|name| jwk.contains_key(*name)) || !is_for_verifying(jwk) {
+        if PRIVATE.iter().any(|name| member(jwk, name).is_some()) || !is_for_verifying(jwk) {
             return None;
         }
         let id = optional_text(jwk, "kid")?.map(str::to_owned);
@@ -76,8 +76,8 @@ impl Key {
 //= https://www.rfc-editor.org/rfc/rfc7517#section-4.3
 //# The "key_ops" (key operations) parameter identifies the operation(s) for which the key is intended to be used.
 fn is_for_verifying(jwk: &Map<String, Value>) -> bool {
-    let signs = jwk.get("use").is_none_or(|usage| usage == "sig");
-    let verifies = match jwk.get("key_ops") {
+    let signs = member(jwk, "use").is_none_or(|usage| usage == "sig");
+    let verifies = match member(jwk, "key_ops") {
         None => true,
         Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
         Some(_) => false,
@@ -118,10 +118,15 @@ fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 /// A member that may be absent: `None` if it is there and no text.
 fn optional_text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<Option<&'a str>> {
-    match jwk.get(name) {
+    match member(jwk, name) {
         None => Some(None),
         Some(value) => value.as_str().map(Some),
     }
+}
+
+/// A member, unless it is `null` or the empty string: servers write their keys with every member that there is.
+fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    jwk.get(name).filter(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
 fn bytes(jwk: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {

@@ -7,14 +7,17 @@ use crate::jws::Jws;
 use crate::key::Key;
 use crate::{Reason, json};
 
-/// Of a set, this many keys are read: 64. Servers publish two or three.
-const MOST_KEYS: usize = 64;
+/// Of a set, this many keys are read: 1,024. Most servers publish two or three, some one for each tenant or client.
+const MOST_KEYS: usize = 1024;
+
+/// With this many keys a signature is tried at most: 64.
+const MOST_TRIED: usize = 64;
 
 /// The public keys of an issuer: a JWK set ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)), read.
 ///
 /// Keys that cannot check a signature are passed over, because a server may publish others beside them: another use,
 /// an unknown curve, RSA of fewer than 2048 or more than 8192 bits, a point beside its curve, shared keys, and keys
-/// whose private half stands there. At most 64 keys are read.
+/// whose private half stands there. At most 1,024 keys are read, and a signature is tried with 64 of them at most.
 ///
 /// ```
 /// use butlr_auth_verify::KeySet;
@@ -60,16 +63,14 @@ impl KeySet {
 
     /// Checks the signature of a token. [`Reason::UnknownKey`] says that another set may know better.
     ///
-    /// A `kid` names its key; several keys of that name are tried in turn. Without a `kid` every key is tried that fits
-    /// the algorithm.
+    /// A `kid` names its key; several keys of that name are tried in turn, and then those that have no name. Without a
+    /// `kid` every key is tried that fits the algorithm.
     pub(crate) fn check(&self, jws: &Jws<'_>) -> Result<(), Reason> {
-        let mut candidates = self
-            .0
-            .iter()
-            .filter(|key| jws.key_id.is_none() || key.id == jws.key_id)
-            .filter(|key| key.fits(jws.algorithm))
-            .peekable();
-        let known = candidates.peek().is_some();
+        let fits = |key: &&Key| key.fits(jws.algorithm);
+        let named = self.0.iter().filter(|key| jws.key_id.is_none() || key.id == jws.key_id).filter(fits);
+        let nameless = self.0.iter().filter(|key| jws.key_id.is_some() && key.id.is_none()).filter(fits);
+        let known = named.clone().next().is_some();
+        let mut candidates = named.chain(nameless).take(MOST_TRIED);
         if candidates.any(|key| key.has_signed(jws.algorithm, jws.message, &jws.signature)) {
             Ok(())
         } else if known && jws.key_id.is_some() {

@@ -2,14 +2,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use butlr_auth_core::{Clock, Error, ErrorKind, SystemClock};
+use aws_lc_rs::hmac;
+use butlr_auth_core::{ClientSecret, Clock, Error, ErrorKind, SystemClock};
 use http::HeaderMap;
 
 use crate::authorization::bearer;
 use crate::jws::Jws;
 use crate::keys::Keys;
 use crate::{
-    Algorithm, ExpectedIdToken, KeySet, KeySource, VerifiedAccessToken, VerifiedIdToken, VerifyError,
+    Algorithm, ExpectedIdToken, KeySet, KeySource, Reason, VerifiedAccessToken, VerifiedIdToken, VerifyError,
 };
 
 /// No leeway is longer than this: 60 seconds.
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) leeway: Duration,
     pub(crate) plain_jwt: bool,
+    shared: Option<ClientSecret>,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,6 +51,7 @@ impl Verifier {
             algorithms: Algorithm::ALL.to_vec(),
             leeway: MOST_LEEWAY,
             plain_jwt: false,
+            shared: None,
             clock: None,
             keys: None,
         }
@@ -81,7 +84,16 @@ impl Verifier {
         token: &str,
         expected: ExpectedIdToken<'_>,
     ) -> Result<VerifiedIdToken, VerifyError> {
-        let jws = self.signed(token).await?;
+        let jws = match &self.settings.shared {
+            None => self.signed(token).await?,
+            Some(secret) => {
+                let jws = Jws::parse(token, &[Algorithm::Hs256])?;
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+                // In constant time.
+                hmac::verify(&key, jws.message, &jws.signature).map_err(|_| Reason::BadSignature)?;
+                jws
+            }
+        };
         VerifiedIdToken::check(&jws, &expected, &self.settings)
     }
 
@@ -120,6 +132,7 @@ pub struct VerifierBuilder {
     algorithms: Vec<Algorithm>,
     leeway: Duration,
     plain_jwt: bool,
+    shared: Option<ClientSecret>,
     clock: Option<Arc<dyn Clock>>,
     keys: Option<Given>,
 }
@@ -150,6 +163,16 @@ impl VerifierBuilder {
     /// client's id.
     pub fn plain_jwt(mut self) -> Self {
         self.plain_jwt = true;
+        self
+    }
+
+    /// Expects `id_token`s that are signed with the client's secret (`HS256`), and no others: what some servers do for
+    /// clients that are set up so.
+    ///
+    /// Whoever knows the secret can make such a token, and a short secret can be guessed from one. Access tokens are
+    /// verified as ever.
+    pub fn danger_id_token_hs256(mut self, secret: ClientSecret) -> Self {
+        self.shared = Some(secret);
         self
     }
 
@@ -189,10 +212,13 @@ impl VerifierBuilder {
     /// [`ErrorKind::Configuration`] if no algorithm is allowed, if the leeway is longer than 60 s, if there is nothing to
     /// take keys from, or if they are to be found by an issuer that is no URL an endpoint may have.
     pub fn build(self) -> Result<Verifier, Error> {
-        let Self { issuer, audiences, algorithms, leeway, plain_jwt, clock, keys } = self;
+        let Self { issuer, audiences, algorithms, leeway, plain_jwt, shared, clock, keys } = self;
         let wrong = |why: &str| Err(Error::new(ErrorKind::Configuration, why));
         if algorithms.is_empty() {
             return wrong("no algorithm is allowed");
+        }
+        if algorithms.contains(&Algorithm::Hs256) {
+            return wrong("HS256 is for id_tokens alone: `danger_id_token_hs256`");
         }
         if leeway > MOST_LEEWAY {
             return wrong("the leeway is longer than 60 s");
@@ -206,7 +232,7 @@ impl VerifierBuilder {
             Some(Given::Source(source)) => Keys::fetched(source, Arc::clone(&clock)),
             None => found_by_issuer(&issuer, &clock)?,
         };
-        let settings = Settings { issuer, audiences, algorithms, leeway, plain_jwt, clock };
+        let settings = Settings { issuer, audiences, algorithms, leeway, plain_jwt, shared, clock };
         Ok(Verifier { settings: Arc::new(settings), keys: Arc::new(keys) })
     }
 }

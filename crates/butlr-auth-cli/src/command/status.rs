@@ -131,9 +131,16 @@ impl<'a> Report<'a> {
         let failure = match (self.needs_login, &self.online) {
             (Some(why), _) => login(format!("profile `{}` needs a login: {why}", profile.name)),
             (None, Some(Online::Unknown(failure))) => failure.clone(),
-            (None, Some(Online::NotGood)) => {
-                let failure =
-                    login(format!("the server does not take the token of `{}` any more", profile.name));
+            (None, Some(online @ (Online::NotGood | Online::Inactive))) => {
+                let failure = login(match online {
+                    Online::Inactive => {
+                        format!(
+                            "the token of `{}` is not active for this client, says the server",
+                            profile.name
+                        )
+                    }
+                    _ => format!("the server does not take the token of `{}` any more", profile.name),
+                });
                 if self.renewable { failure.mend("run `butlr-auth token --force-refresh`") } else { failure }
             }
             (None, None | Some(Online::Good)) => return Ok(()),
@@ -181,6 +188,9 @@ impl<'a> Report<'a> {
         }
         let state = match self.needs_login {
             Some(why) => format!("log in: {why}  (`{}`)", profile.login_command()),
+            None if matches!(self.online, Some(Online::NotGood | Online::Inactive)) => {
+                "kept here, but see what the server says".to_owned()
+            }
             None => "good".to_owned(),
         };
         rows.push(("session", state));

@@ -25,6 +25,9 @@ pub(crate) struct ProfileConfig {
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) client_auth: Option<ClientAuthenticationMethod>,
     pub(crate) body: Option<BodyName>,
+    /// Types of tokens that are sent as bearer tokens.
+    #[serde(default)]
+    pub(crate) bearer_types: Vec<String>,
     pub(crate) username: Option<String>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use butlr_auth::core::{BUTLR_BASE_URL, Metadata};
 use butlr_auth::{
-    ClientAuthenticationMethod, ClientId, Dialect, EndpointUrl, Error, GrantType, Provider, Scope,
+    ClientAuthenticationMethod, ClientId, Dialect, EndpointUrl, Error, GrantType, Leniency, Provider, Scope,
 };
 
 use super::{ByIssuer, NO_CLIENT, Profile, REDIRECT_URI, Source};
@@ -12,6 +12,7 @@ use crate::cli::Global;
 use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::mend;
 use crate::secret::SecretPlace;
 use crate::store::StoreChoice;
 
@@ -81,7 +82,12 @@ fn endpoint(key: &str, url: &str) -> Result<EndpointUrl, Failure> {
 fn unfit(key: &str, error: &Error) -> Failure {
     let said = error.to_string();
     let why = said.rsplit_once('`').map_or(said.as_str(), |(_, why)| why.trim_start());
-    Failure::configuration(format!("`{key}` {why}"))
+    let failure = Failure::configuration(format!("`{key}` {}", why.trim_start_matches("the issuer ")));
+    // What the hint holds is what the key is for.
+    match mend::of(error).filter(|_| error.hint().is_some()) {
+        Some(mend) => failure.mend(mend),
+        None => failure,
+    }
 }
 
 /// The name of a profile's session. A server on this machine comes and goes: each port has sessions of its own.
@@ -151,9 +157,10 @@ fn base_url(
 }
 
 fn butlr(described: &ProfileConfig, base_url: Option<&(EndpointUrl, &str)>) -> Result<Provider, Failure> {
-    if described.endpoints.token.is_some() || described.body.is_some() || described.client_auth.is_some() {
+    let is_known = described.endpoints.token.is_some() || described.body.is_some();
+    if is_known || described.client_auth.is_some() || !described.bearer_types.is_empty() {
         return Err(Failure::configuration(
-            "the preset `butlr` knows its token endpoints, `body` and `client_auth` by itself",
+            "the preset `butlr` knows its token endpoints, `body`, `client_auth` and `bearer_types` by itself",
         )
         .mend("remove them, or remove `preset`"));
     }
@@ -168,7 +175,7 @@ fn butlr(described: &ProfileConfig, base_url: Option<&(EndpointUrl, &str)>) -> R
 }
 
 fn generic(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
-    let dialect = dialect(described, ClientAuthenticationMethod::default());
+    let dialect = dialect(described, ClientAuthenticationMethod::default())?;
     let provider = match &described.endpoints.token {
         Some(token) => Provider::new(name, endpoint("endpoints.token", token)?, dialect.clone()),
         None if described.grant == Some(GrantName::Implicit) => Provider::empty(name),
@@ -183,7 +190,7 @@ fn generic(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
 
 /// What can be said of a server before it is asked.
 fn known_before(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
-    let dialect = dialect(described, ClientAuthenticationMethod::default());
+    let dialect = dialect(described, ClientAuthenticationMethod::default())?;
     with_issuer_and_endpoints(Provider::empty(name), described, dialect)
 }
 
@@ -196,7 +203,7 @@ pub(super) fn completed(
     let mut provider = metadata.provider(name);
     let found = provider.token_endpoint(GrantType::RefreshToken).ok().cloned();
     let offered = found.as_ref().map(|found| found.dialect.client_authentication).unwrap_or_default();
-    let dialect = dialect(described, offered);
+    let dialect = dialect(described, offered)?;
     if let Some(found) = found.filter(|found| found.dialect != dialect) {
         for grant_type in GrantType::ALL {
             provider = provider.with_grant_endpoint(grant_type, found.url.clone(), dialect.clone());
@@ -206,22 +213,24 @@ pub(super) fn completed(
 }
 
 /// How token requests are written; the client authenticates as the server likes it, unless it is configured.
-fn dialect(described: &ProfileConfig, offered: ClientAuthenticationMethod) -> Dialect {
+fn dialect(described: &ProfileConfig, offered: ClientAuthenticationMethod) -> Result<Dialect, Failure> {
+    let leniency = Leniency::default().with_bearer_types(described.bearer_types.iter().cloned());
+    let leniency = leniency.map_err(|error| Failure::configuration(format!("`bearer_types`: {error}")))?;
     let dialect = match described.body {
         Some(BodyName::Json) => Dialect::json(),
         _ => Dialect::form(),
     };
     let is_public =
         described.client_secret.is_none() && described.grant != Some(GrantName::ClientCredentials);
-    let dialect = dialect.with_client_authentication(match described.client_auth {
+    let dialect = dialect.with_leniency(leniency).with_client_authentication(match described.client_auth {
         Some(method) => method,
         None if is_public => ClientAuthenticationMethod::None,
         None => offered,
     });
-    described
+    Ok(described
         .params
         .iter()
-        .fold(dialect, |dialect, (parameter, value)| dialect.with_parameter(parameter, value))
+        .fold(dialect, |dialect, (parameter, value)| dialect.with_parameter(parameter, value)))
 }
 
 fn with_issuer_and_endpoints(

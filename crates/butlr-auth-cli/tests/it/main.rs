@@ -23,6 +23,7 @@ mod plumbing;
 mod profile;
 mod run;
 mod secrets;
+mod servers;
 mod signals;
 mod status;
 mod store;

@@ -13,13 +13,13 @@ use url::{Host, Url, form_urlencoded};
 use super::page::{self, browser, problem_page, sealed};
 use super::pending::{AuthorizationRequest, ResponseType};
 use super::token::{granted_audience, granted_scope};
-use crate::Endpoint;
 use crate::grants::{Authorization, Code};
 use crate::journal::{Event, EventKind};
 use crate::parameters::Parameters;
 use crate::random::{self, fingerprint};
 use crate::registry::{Client, User};
 use crate::state::State;
+use crate::{Endpoint, Quirk};
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -272,12 +272,14 @@ fn redirect(
     echo: Option<&str>,
     mut answer: Vec<(&str, String)>,
 ) -> Response {
-    answer.extend(echo.map(|echo| ("state", echo.to_owned())));
+    let leaves_out = |quirk| state.has(quirk) && answer.iter().any(|(name, _)| *name == "error");
+    let (stateless, nameless) = (leaves_out(Quirk::DenialWithoutState), leaves_out(Quirk::DenialWithoutIss));
+    answer.extend(echo.filter(|_| !stateless).map(|echo| ("state", echo.to_owned())));
     //= https://www.rfc-editor.org/rfc/rfc9207#section-2
     //# In authorization responses to the client, including error responses,
     //# an authorization server supporting this specification MUST indicate
     //# its identity by including the iss parameter in the response.
-    answer.push(("iss", state.base_url.clone()));
+    answer.extend((!nameless).then(|| ("iss", state.base_url.clone())));
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(answer).finish();
     let separator = match kind {
         ResponseType::Token | ResponseType::IdTokenToken => '#',

@@ -1,7 +1,7 @@
 //! What a quirk makes of an answer that the server gave by the letter.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ use crate::Endpoint;
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) endpoint: Endpoint,
+    pub(crate) base_url: String,
 }
 
 /// An answer on its way out: its parts, and the members of its JSON object, which quirks may change.
@@ -76,10 +77,88 @@ impl Spoken {
                 }
                 self.members.remove("verification_uri_complete");
             }
+            Quirk::IssuerSlash if endpoint == Endpoint::Metadata => {
+                let issuer = self.text_of("issuer");
+                self.set("issuer", json!(format!("{issuer}/")));
+            }
+            Quirk::IssuerTemplate if endpoint == Endpoint::Metadata => {
+                let issuer = self.text_of("issuer");
+                self.set("issuer", json!(format!("{issuer}/{{tenantid}}/v2.0")));
+            }
+            Quirk::MetadataRedirect if endpoint == Endpoint::Metadata => self.redirect("/elsewhere"),
+            Quirk::TokenRedirect if endpoint == Endpoint::Token => self.redirect("/token/"),
+            Quirk::StrangeKeys if endpoint == Endpoint::Jwks => self.add_strange_keys(),
+            Quirk::KeysWithoutIds if endpoint == Endpoint::Jwks => self.forget_ids(),
+            Quirk::NeverActive if endpoint == Endpoint::Introspect && !refused => {
+                self.say(json!({ "active": false }));
+            }
+            Quirk::AccessDenied if refused && self.is_about_credentials() => {
+                self.status = StatusCode::UNAUTHORIZED;
+                self.say(json!({ "error": "access_denied", "error_description": "Unauthorized" }));
+            }
+            Quirk::TooManyAttempts if endpoint == Endpoint::ButlrLogin => {
+                self.status = StatusCode::TOO_MANY_REQUESTS;
+                self.say(json!({
+                    "error": "too_many_attempts",
+                    "error_description": "Your account has been blocked. We have sent you an email.",
+                }));
+            }
             Quirk::ErrorStatusOk if refused => self.status = StatusCode::OK,
             _ if refused => self.reword(quirk),
             _ => {}
         }
+    }
+
+    /// Whether a login was refused, and not a refresh.
+    fn is_about_credentials(&self) -> bool {
+        self.asked.endpoint.issues_tokens()
+            && self.asked.endpoint != Endpoint::ButlrRefresh
+            && ["invalid_client", "invalid_grant"].contains(&self.text_of("error").as_str())
+    }
+
+    fn redirect(&mut self, path: &str) {
+        self.status = StatusCode::MOVED_PERMANENTLY;
+        let to = format!("{}{path}", self.asked.base_url);
+        if let Ok(to) = HeaderValue::try_from(to) {
+            self.headers.insert(LOCATION, to);
+        }
+        self.text = Some(String::new());
+        self.headers.remove(CONTENT_TYPE);
+    }
+
+    /// Keys of other kinds and uses, before the right ones and behind them.
+    fn add_strange_keys(&mut self) {
+        let Some(keys) = self.members.get_mut("keys").and_then(Value::as_array_mut) else { return };
+        for key in keys.iter_mut().filter_map(Value::as_object_mut) {
+            key.insert("x5c".to_owned(), json!(["MIIC"]));
+            key.insert("x5t".to_owned(), Value::Null);
+            key.insert("d".to_owned(), Value::Null);
+            key.insert("issuer".to_owned(), json!("https://as.example.com"));
+        }
+        let kid = keys.first().and_then(|key| key.get("kid")).cloned().unwrap_or_default();
+        keys.insert(0, json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": kid, "pub": "AA" }));
+        keys.insert(
+            1,
+            json!({ "kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": kid, "n": "AQ", "e": "AQAB" }),
+        );
+        keys.push(json!({ "kty": "EC", "crv": "P-521", "kid": 7, "x": "AA", "y": "AA" }));
+        keys.push(json!({ "kty": "oct", "k": "c2VjcmV0", "key_ops": ["sign"] }));
+    }
+
+    /// No key is named, and a stranger's comes first.
+    fn forget_ids(&mut self) {
+        let Some(keys) = self.members.get_mut("keys").and_then(Value::as_array_mut) else { return };
+        for key in keys.iter_mut().filter_map(Value::as_object_mut) {
+            key.remove("kid");
+        }
+        // RFC 7515, appendix A.3.
+        let stranger = json!({
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        });
+        keys.insert(0, stranger);
     }
 
     /// Says an error in other words than RFC 6749 has for it.

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use butlr_auth_testkit::{AuthorizationServer, Quirk};
 use serde_json::{Value, json};
+use url::Url;
 
-use crate::support::{Reply, get, graphql, post_form, token};
+use crate::support::{
+    CHALLENGE, REDIRECT, Reply, VERIFIER, authorization_url, claims, code, get, graphql, post_form, query,
+    token,
+};
 
 async fn with(quirk: Quirk) -> AuthorizationServer {
     AuthorizationServer::builder().quirk(quirk).start().await.unwrap()
@@ -100,4 +104,67 @@ async fn what_a_quirk_does_not_concern_stays_as_it_was() {
     let named = get(&strict, "/.well-known/oauth-authorization-server").await.text;
     let also = get(&quirky, "/.well-known/oauth-authorization-server").await.text;
     assert_eq!(also.replace(quirky.base_url(), strict.base_url()), named);
+}
+
+#[tokio::test]
+async fn a_document_leads_elsewhere_or_names_somebody_else() {
+    let cases = [(Quirk::IssuerSlash, "/"), (Quirk::IssuerTemplate, "/{tenantid}/v2.0")];
+    for (quirk, end) in cases {
+        let server = with(quirk).await;
+        let issuer = get(&server, "/.well-known/openid-configuration").await.json()["issuer"].clone();
+        assert_eq!(issuer, json!(format!("{}{end}", server.issuer())), "{quirk}");
+    }
+    let moved = with(Quirk::MetadataRedirect).await;
+    let answer = get(&moved, "/.well-known/openid-configuration").await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (301, &*format!("{}/elsewhere", moved.base_url()))
+    );
+    let answer = tokens(&with(Quirk::TokenRedirect).await).await;
+    assert!(answer.status == 301 && answer.header("location").ends_with("/token/"));
+}
+
+#[tokio::test]
+async fn an_identity_is_said_in_the_quirks_way() {
+    let claims_of = async |quirk| {
+        let server = with(quirk).await;
+        let more = [("scope", "openid"), ("nonce", "n-0S6_WzA2Mj")];
+        let (code, _) = code(&server, server.public_client(), &more).await;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ];
+        claims(&token(&server, server.public_client(), &form).await.member("id_token"))
+    };
+    assert!(claims_of(Quirk::NonceMissing).await.get("nonce").is_none());
+    let several = claims_of(Quirk::SeveralAudiences).await;
+    assert!(several["aud"].as_array().is_some_and(|aud| aud.contains(&several["azp"])), "{several}");
+    let alone = claims_of(Quirk::SeveralAudiencesAlone).await;
+    assert!(alone["aud"].is_array() && alone.get("azp").is_none(), "{alone}");
+}
+
+#[tokio::test]
+async fn a_key_set_is_odd_in_the_quirks_way() {
+    let strange = get(&with(Quirk::StrangeKeys).await, "/jwks").await.json()["keys"].clone();
+    assert_eq!(strange[0]["kty"], "AKP");
+    assert_eq!(strange[2]["d"], Value::Null);
+    let nameless = get(&with(Quirk::KeysWithoutIds).await, "/jwks").await.json()["keys"].clone();
+    assert!(nameless.as_array().unwrap().iter().all(|key| key.get("kid").is_none()), "{nameless}");
+}
+
+#[tokio::test]
+async fn a_denial_leaves_out_what_the_quirk_says() {
+    for (quirk, missing, there) in
+        [(Quirk::DenialWithoutIss, "iss", "state"), (Quirk::DenialWithoutState, "state", "iss")]
+    {
+        let server = with(quirk).await;
+        let more = [("response_type", "code"), ("redirect_uri", REDIRECT), ("code_challenge", CHALLENGE)];
+        let url = authorization_url(&server, server.public_client(), &more);
+        let url = format!("{url}&code_challenge_method=S256");
+        let back = Url::parse(&server.deny(&url).await.unwrap()).unwrap();
+        assert_eq!(query(&back, "error"), "access_denied");
+        assert!(query(&back, missing).is_empty() && !query(&back, there).is_empty(), "{back}");
+    }
 }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use butlr_auth_core::{AccessToken, AuthorizationCode, Nonce};
+use butlr_auth_core::{AccessToken, AuthorizationCode, ClientSecret, Nonce};
 use butlr_auth_verify::{Algorithm, ExpectedIdToken, Reason};
 use serde_json::json;
 
 use crate::issuer::{
-    AUDIENCE, CLIENT, NOW, access_claims, access_header, base64, id, id_claims, id_header, signed, verifier,
-    with,
+    AUDIENCE, CLIENT, NOW, access_claims, access_header, base64, builder, id, id_claims, id_header, signed,
+    verifier, with,
 };
 
 const NONCE: &str = "n-0S6_WzA2Mj";
@@ -36,17 +36,21 @@ async fn e11_each_wrong_claim_is_refused_alone() {
         (json!({ "aud": "-" }), MissingClaim("aud")),
         (json!({ "aud": 7 }), MalformedClaim("aud")),
         (json!({ "aud": [CLIENT, null] }), MalformedClaim("aud")),
-        (json!({ "aud": [CLIENT, "other-client"] }), WrongAuthorizedParty),
+        (json!({ "aud": "" }), MissingClaim("aud")),
         (json!({ "aud": [CLIENT, "other-client"], "azp": "other-client" }), WrongAuthorizedParty),
         (json!({ "azp": "other-client" }), WrongAuthorizedParty),
-        (json!({ "azp": null }), MalformedClaim("azp")),
+        (json!({ "azp": {} }), MalformedClaim("azp")),
         (json!({ "sub": "-" }), MissingClaim("sub")),
-        (json!({ "sub": "" }), MalformedClaim("sub")),
+        (json!({ "sub": "" }), MissingClaim("sub")),
+        (json!({ "sub": null }), MissingClaim("sub")),
         (json!({ "sub": "a".repeat(256) }), MalformedClaim("sub")),
         (json!({ "sub": 7 }), MalformedClaim("sub")),
         (json!({ "iat": "-" }), MissingClaim("iat")),
         (json!({ "exp": "-" }), MissingClaim("exp")),
         (json!({ "exp": NOW - 60 }), Reason::Expired),
+        (json!({ "exp": null }), MalformedClaim("exp")),
+        (json!({ "nbf": null }), MalformedClaim("nbf")),
+        (json!({ "iat": "" }), MalformedClaim("iat")),
         (json!({ "nonce": 7 }), MalformedClaim("nonce")),
         (json!({ "at_hash": 7 }), MalformedClaim("at_hash")),
         (json!({ "auth_time": "now" }), MalformedClaim("auth_time")),
@@ -58,6 +62,9 @@ async fn e11_each_wrong_claim_is_refused_alone() {
         json!({ "aud": [CLIENT] }),
         json!({ "azp": CLIENT }),
         json!({ "aud": [CLIENT, "other-client"], "azp": CLIENT }),
+        json!({ "aud": [CLIENT, "other-client"] }),
+        json!({ "azp": null, "at_hash": null, "c_hash": "", "auth_time": null }),
+        json!({ "azp": "", "at_hash": "", "auth_time": "", "email": null }),
         json!({ "sub": "a".repeat(255) }),
     ] {
         assert!(id(changes.clone(), expected()).await.is_ok(), "{changes}");
@@ -72,7 +79,7 @@ async fn e11_the_nonce_is_that_of_the_request() {
         ("n-0S6_WzA2MJ", Reason::WrongNonce),
         ("n-0S6_WzA2M", Reason::WrongNonce),
         ("n-0S6_WzA2Mjj", Reason::WrongNonce),
-        ("", Reason::WrongNonce),
+        ("", Reason::MissingClaim("nonce")),
         ("-", Reason::MissingClaim("nonce")),
     ] {
         assert_eq!(
@@ -100,7 +107,7 @@ async fn e11_the_hashes_are_those_of_what_came_along() {
         (json!({ "at_hash": c_hash, "c_hash": c_hash }), Some(Reason::WrongTokenHash)),
         (json!({ "at_hash": at_hash, "c_hash": at_hash }), Some(Reason::WrongCodeHash)),
         (json!({ "at_hash": format!("{at_hash}="), "c_hash": c_hash }), Some(Reason::WrongTokenHash)),
-        (json!({ "at_hash": "", "c_hash": c_hash }), Some(Reason::WrongTokenHash)),
+        (json!({ "at_hash": "", "c_hash": c_hash }), Some(Reason::MissingClaim("at_hash"))),
         (json!({ "c_hash": c_hash }), Some(Reason::MissingClaim("at_hash"))),
         (json!({ "at_hash": at_hash }), Some(Reason::MissingClaim("c_hash"))),
     ] {
@@ -167,4 +174,51 @@ async fn e9_other_kinds_of_jwt_are_no_id_token() {
     let token = signed(Algorithm::EdDsa, &access_header().to_string(), &claims);
     let outcome = verifier().id_token(&token, expected()).await;
     assert_eq!(outcome.unwrap_err().reason(), Reason::WrongType);
+}
+
+#[tokio::test]
+async fn e11_through_the_browser_several_audiences_need_the_party_that_was_authorized() {
+    let several = json!({ "aud": [CLIENT, "other-client"] });
+    assert!(id(several.clone(), expected()).await.is_ok());
+    let on_redirect = id(several, expected().on_redirect()).await;
+    assert_eq!(on_redirect.unwrap_err(), Reason::WrongAuthorizedParty);
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// An `id_token` signed with a secret.
+fn hs256(secret: &str, changes: serde_json::Value) -> String {
+    use aws_lc_rs::hmac;
+    let header = json!({ "alg": "HS256", "typ": "JWT" }).to_string();
+    let message = format!("{}.{}", base64(header), base64(with(id_claims(), changes).to_string()));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", base64(signature.as_ref()))
+}
+
+// Security: E7.
+#[tokio::test]
+async fn e7_an_id_token_signed_with_the_clients_secret_is_taken_only_where_that_was_chosen() {
+    let token = hs256(SECRET, json!({}));
+    let refused = verifier().id_token(&token, expected()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::AlgorithmRefused);
+
+    let chosen = || builder().danger_id_token_hs256(ClientSecret::new(SECRET).unwrap()).build().unwrap();
+    assert_eq!(chosen().id_token(&token, expected()).await.unwrap().subject(), "alice");
+    for (token, reason) in [
+        (hs256("another secret of the same length", json!({})), Reason::BadSignature),
+        (hs256("", json!({})), Reason::BadSignature),
+        (hs256(SECRET, json!({ "aud": "other-client" })), Reason::WrongAudience),
+        // What has a public key is not what was chosen.
+        (
+            signed(Algorithm::EdDsa, &id_header().to_string(), &id_claims().to_string()),
+            Reason::AlgorithmRefused,
+        ),
+    ] {
+        assert_eq!(chosen().id_token(&token, expected()).await.unwrap_err().reason(), reason);
+    }
+    // An access token is never signed so.
+    let access = hs256(SECRET, json!({ "aud": AUDIENCE }));
+    assert_eq!(chosen().access_token(&access).await.unwrap_err().reason(), Reason::AlgorithmRefused);
+    assert!(builder().algorithms([Algorithm::Hs256]).build().is_err());
 }

@@ -78,6 +78,8 @@ fn e6_keys_that_cannot_be_used_are_passed_over() {
         (&rsa, json!({ "key_ops": ["encrypt"] })),
         (&rsa, json!({ "key_ops": ["sign"] })),
         (&rsa, json!({ "key_ops": "verify" })),
+        (&rsa, json!({ "key_ops": [] })),
+        (&rsa, json!({ "d": [] })),
         (&rsa, json!({ "alg": "ES256" })),
         (&rsa, json!({ "alg": "RSA-OAEP" })),
         (&rsa, json!({ "alg": "HS256" })),
@@ -106,6 +108,8 @@ fn e6_keys_that_cannot_be_used_are_passed_over() {
         (&rsa, json!({ "use": "sig", "key_ops": ["verify"], "alg": "PS512", "x5c": ["x"], "more": {} })),
         (&rsa, json!({ "e": "Aw" })),
         (&rsa, json!({ "kid": "-" })),
+        (&rsa, json!({ "kid": null, "use": null, "key_ops": null, "alg": null, "x5c": null, "d": null })),
+        (&rsa, json!({ "kid": "", "use": "", "key_ops": "", "alg": "", "x5u": "", "d": "", "k": "" })),
         (&p256, json!({ "alg": "ES256" })),
         (&ed, json!({ "alg": "Ed25519" })),
         (&ed, json!({ "alg": "EdDSA" })),
@@ -144,18 +148,25 @@ async fn e6_a_token_without_a_name_takes_the_key_that_fits() {
     let keys = [jwk(Algorithm::Rs256), jwk(Algorithm::Es256)];
     assert_eq!(outcome(&keys, Algorithm::Es256, None).await, Ok(()));
     assert_eq!(outcome(&keys, Algorithm::EdDsa, None).await, Err(Reason::UnknownKey));
-    // A named token does not take a nameless key.
+    // A named token takes a nameless key whose signature it is, and says of another one that it is unknown.
     let nameless = [with(jwk(Algorithm::Es256), json!({ "kid": "-" }))];
     assert_eq!(outcome(&nameless, Algorithm::Es256, None).await, Ok(()));
-    assert_eq!(outcome(&nameless, Algorithm::Es256, Some("P-256")).await, Err(Reason::UnknownKey));
+    assert_eq!(outcome(&nameless, Algorithm::Es256, Some("P-256")).await, Ok(()));
+    let stranger = [with(
+        jwk(Algorithm::EdDsa),
+        json!({ "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "-" }),
+    )];
+    assert_eq!(outcome(&stranger, Algorithm::EdDsa, Some("Ed25519")).await, Err(Reason::UnknownKey));
 }
 
 #[tokio::test]
 async fn e6_ten_thousand_keys_are_not_all_read() {
     let mut keys = vec![jwk(Algorithm::EdDsa); 10_000];
-    assert_eq!(key_set(&keys).len(), 64);
+    assert_eq!(key_set(&keys).len(), 1024);
     // Those that cannot be used do not count.
     keys = vec![json!({ "kty": "oct", "k": "c2VjcmV0" }); 10_000];
+    // Nor does it matter how many come before the one that the token names.
+    keys.extend(vec![with(jwk(Algorithm::Es256), json!({ "kid": "another" })); 200]);
     keys.push(jwk(Algorithm::EdDsa));
     assert_eq!(outcome(&keys, Algorithm::EdDsa, Some("Ed25519")).await, Ok(()));
 }

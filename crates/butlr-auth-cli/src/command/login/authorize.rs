@@ -115,7 +115,9 @@ fn unheard(error: Error) -> Failure {
 fn unanswered(error: Error) -> Failure {
     let mend = match error.kind() {
         ErrorKind::TimedOut => "run it again when there is somebody to log in",
-        ErrorKind::InvalidCallback => "run it again; if it stays like this, tell whoever runs the server",
+        ErrorKind::InvalidCallback if error.hint().is_none() => {
+            "run it again; if it stays like this, tell whoever runs the server"
+        }
         _ => return error.into(),
     };
     let mut failure = Failure::from(error);

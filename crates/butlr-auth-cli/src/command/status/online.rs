@@ -14,7 +14,11 @@ use crate::profile::Profile;
 #[derive(Debug)]
 pub(super) enum Online {
     Good,
+    /// The API takes it no more.
     NotGood,
+    /// Not active, says the authorization server, and means: for the client that asks
+    /// ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+    Inactive,
     /// It cannot be asked, or did not answer.
     Unknown(Failure),
 }
@@ -22,7 +26,8 @@ pub(super) enum Online {
 impl Online {
     /// Asks Butlr's API, which is where its tokens are used, and any other server by introspection.
     pub(super) async fn ask(context: &Context, profile: &Profile, token: &Token) -> Self {
-        let good = if profile.preset == Preset::Butlr {
+        let is_butlrs = profile.preset == Preset::Butlr;
+        let good = if is_butlrs {
             at_butlr(context, profile, token).await
         } else {
             let endpoint = context.endpoint(profile);
@@ -34,7 +39,8 @@ impl Online {
         };
         match good {
             Ok(true) => Self::Good,
-            Ok(false) => Self::NotGood,
+            Ok(false) if is_butlrs => Self::NotGood,
+            Ok(false) => Self::Inactive,
             Err(failure) => Self::Unknown(failure),
         }
     }
@@ -43,6 +49,10 @@ impl Online {
         match self {
             Self::Good => "good".to_owned(),
             Self::NotGood => "not good: it was revoked, or is no token of this server".to_owned(),
+            Self::Inactive => {
+                "not active for this client: it was revoked, has ended, or is not for this client to see"
+                    .to_owned()
+            }
             Self::Unknown(failure) => format!("cannot be told: {failure}"),
         }
     }
@@ -51,6 +61,7 @@ impl Online {
         match self {
             Self::Good => json!({ "good": true }),
             Self::NotGood => json!({ "good": false }),
+            Self::Inactive => json!({ "good": false, "why": "not active for this client" }),
             Self::Unknown(failure) => json!({ "good": null, "why": failure.to_string() }),
         }
     }
