@@ -43,6 +43,8 @@ pub(crate) struct Profile {
     pub(crate) issuer: Option<ByIssuer>,
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretPlace,
+    /// Whether its `id_token`s are signed with that.
+    pub(crate) id_token_hs256: bool,
     pub(crate) username: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) redirect_uri: String,

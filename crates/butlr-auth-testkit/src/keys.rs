@@ -125,6 +125,12 @@ impl KeyRing {
     }
 }
 
+/// Signs claims with a secret that is shared with one client.
+pub(crate) fn sign_shared(secret: &str, claims: &impl Serialize) -> io::Result<String> {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).map_err(io::Error::other)
+}
+
 impl SigningKey {
     fn generate(algorithm: SigningAlgorithm) -> io::Result<Self> {
         let failed = |_| io::Error::other("no signing key could be made");

@@ -117,6 +117,8 @@ quirks! {
     SeveralAudiences = "several-audiences", "Zitadel, Keycloak with audience mappers";
     /// An `id_token` is for several audiences and names no authorized party.
     SeveralAudiencesAlone = "several-audiences-alone", "servers by the errata of OpenID Connect Core";
+    /// An `id_token` is signed with the client's secret.
+    IdTokenHs256 = "id-token-hs256", "Authentik without a signing key, Auth0 with clients that are set up so";
     /// The key set has keys beside the right one that nobody here can use: other kinds, other uses, a certificate,
     /// members that are null.
     StrangeKeys = "strange-keys", "Keycloak, Entra ID, Microsoft AD FS";

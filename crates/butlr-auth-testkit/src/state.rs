@@ -11,7 +11,7 @@ use crate::butlr::{ApiSchema, Estate, schema};
 use crate::fault::Faults;
 use crate::grants::{AccessToken, Authorization, Grants};
 use crate::journal::JournalWriter;
-use crate::keys::KeyRing;
+use crate::keys::{self, KeyRing};
 use crate::oauth::{AuthorizationRequest, DeviceCodes, PushedRequests, Tickets};
 use crate::random;
 use crate::registry::{Registry, Samples};
@@ -202,6 +202,11 @@ impl State {
                     members.insert("email".to_owned(), username.clone().into());
                 }
             }
+        }
+        if self.has(Quirk::IdTokenHs256)
+            && let Some(client) = self.registry().client(&authorization.client_id)
+        {
+            return keys::sign_shared(&client.secret, &claims);
         }
         keys.sign("JWT", &claims)
     }

@@ -28,6 +28,9 @@ pub(crate) struct ProfileConfig {
     /// Types of tokens that are sent as bearer tokens.
     #[serde(default)]
     pub(crate) bearer_types: Vec<String>,
+    /// Whether `id_token`s are signed with the client's secret.
+    #[serde(default)]
+    pub(crate) id_token_hs256: bool,
     pub(crate) username: Option<String>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,

@@ -142,6 +142,7 @@ fn at_butlr(
         issuer: None,
         client_id: ClientId::new(NO_CLIENT),
         secret: SecretPlace::Nowhere,
+        id_token_hs256: false,
         username: None,
         scope: Scope::empty(),
         redirect_uri: REDIRECT_URI.to_owned(),

@@ -43,6 +43,10 @@ pub(super) fn of_config(
         }
         None => ClientId::new(NO_CLIENT),
     };
+    if described.id_token_hs256 && described.client_secret.is_none() {
+        let message = "`id_token_hs256` needs the `client_secret` with which id_tokens are signed";
+        return Err(of_profile(Failure::configuration(message)));
+    }
     let username = match &described.username {
         Some(username) => Some(username.clone()),
         None => environment.text(environment::USERNAME)?,
@@ -57,6 +61,7 @@ pub(super) fn of_config(
         issuer,
         client_id,
         secret: SecretPlace::Nowhere,
+        id_token_hs256: described.id_token_hs256,
         username,
         scope: Scope::from_tokens(&described.scopes).map_err(|error| of_profile(unfit("scopes", &error)))?,
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),

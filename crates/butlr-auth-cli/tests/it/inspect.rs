@@ -174,7 +174,7 @@ async fn e11_an_id_token_is_for_this_client_and_this_login() {
         (json!({ "aud": "other" }), "the token is for somebody else"),
         (json!({ "aud": "-" }), "the claim aud is missing"),
         (json!({ "aud": 7 }), "the claim aud is malformed"),
-        (json!({ "aud": [CLIENT, "other"] }), "the token was issued to another client"),
+        (json!({ "aud": [CLIENT, "other"], "azp": "other" }), "the token was issued to another client"),
         (json!({ "azp": "other" }), "the token was issued to another client"),
         (json!({ "sub": "-" }), "the claim sub is missing"),
         (json!({ "sub": "a".repeat(256) }), "the claim sub is malformed"),

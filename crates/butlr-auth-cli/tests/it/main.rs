@@ -16,6 +16,7 @@ mod guide;
 mod help;
 mod helper;
 mod herd;
+mod hostile;
 mod inspect;
 mod login;
 mod places;

@@ -118,7 +118,9 @@ async fn a_token_file_is_private_and_whole_in_every_form() {
     world.run(&["-p", "robot", "token", "-f", "kube", "-o", name]).succeeded();
     let document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(document["status"]["token"], raw.trim());
-    world.run(&["-p", "robot", "token", "-o", "/dev/null/token"]).failed(7, "could not write /dev/null/token");
+    world
+        .run(&["-p", "robot", "token", "-o", "/dev/null/token"])
+        .failed(7, "could not write /dev/null/token");
     world.run(&["-p", "robot", "token", "-o", "/dev/stdout"]).failed(7, "not a regular file");
     world.run(&["-p", "robot", "token", "--watch"]).failed(2, "--output");
 }

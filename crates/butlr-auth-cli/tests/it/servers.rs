@@ -154,3 +154,24 @@ async fn a_token_that_is_never_active_for_this_client_is_said_to_be_that() {
     assert!(text.contains("not active for this client") && !text.contains("good"), "{text}");
     world.run(&["-p", "found", "status", "--online", "--check"]).failed(4, "not active for this client");
 }
+
+#[tokio::test]
+async fn an_id_token_signed_with_the_clients_secret_is_a_choice_to_make() {
+    let world = with(Quirk::IdTokenHs256).await;
+    let (issuer, id) = (world.server.issuer(), &world.server.client().id);
+    let person = |line: &str| {
+        format!(
+            "[profile.p]\nissuer = \"{issuer}\"\ngrant = \"password\"\nusername = \"{}\"\nscopes = [\"openid\"]\nclient_id = \"{id}\"\n{line}\n",
+            world.server.user().username
+        )
+    };
+    let secret = "client_secret = { file = \"secret\" }";
+    let login = ["login", "p", "--secret-stdin"];
+    let password = format!("{}\n", world.server.user().password);
+    world.configure(&person(secret));
+    world.run_with(&login, &[], &password).failed(5, "the algorithm");
+    world.configure(&person(&format!("{secret}\nid_token_hs256 = true")));
+    world.run_with(&login, &[], &password).succeeded();
+    world.configure(&person("id_token_hs256 = true"));
+    world.run_with(&login, &[], &password).failed(3, "needs the `client_secret`");
+}

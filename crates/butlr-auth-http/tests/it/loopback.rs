@@ -295,7 +295,8 @@ async fn an_answer_with_another_state_is_a_stray_and_named_at_the_deadline() {
     tokio::time::pause();
     let error = attempt.answer.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidCallback);
-    assert!(error.to_string().contains("carries another `state`"), "{error}");
+    // The refusal among them is told, whoever sent it.
+    assert!(error.to_string().contains("carries no `state`, and says `access_denied`"), "{error}");
 }
 
 // Security: A5, A6, A7.

@@ -26,6 +26,7 @@ mod logs;
 mod loopback;
 mod pushed_authorization;
 mod revocation;
+mod servers;
 mod successor;
 mod tls;
 mod wire;

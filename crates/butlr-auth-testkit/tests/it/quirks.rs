@@ -11,6 +11,35 @@ use crate::support::{
     token,
 };
 
+/// The rows of the table of habits in the documentation: the cells of each.
+fn rows() -> Vec<Vec<String>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/servers.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn the_documentation_has_a_row_for_each_with_a_test_that_shows_it() {
+    let rows = rows();
+    for quirk in Quirk::ALL {
+        let row = rows.iter().find(|row| row[0] == format!("`{quirk}`"));
+        let row = row.unwrap_or_else(|| panic!("docs/servers.md has no row for {quirk}"));
+        assert_eq!(row[2], quirk.who(), "{quirk}");
+        assert!(!row[3].is_empty(), "{quirk}: is it accepted?");
+        // [`test`](../path)
+        let (test, path) = row[4].trim_matches(['[', ')']).split_once("](../").unwrap();
+        let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{quirk}: there is no {path}"));
+        let test = format!("fn {}(", test.trim_matches('`'));
+        assert!(source.contains(&test), "{quirk}: {path} has no {test}");
+    }
+    for row in &rows {
+        let name = row[0].trim_matches('`');
+        assert!(Quirk::named(name).is_some(), "docs/servers.md has a row for {name}, which is no quirk");
+    }
+}
+
 async fn with(quirk: Quirk) -> AuthorizationServer {
     AuthorizationServer::builder().quirk(quirk).start().await.unwrap()
 }

@@ -8,7 +8,7 @@ use butlr_auth::{
     AuthorizationRequest, AuthorizationResponse, ClientId, Dialect, Error, ErrorKind, Grant, LoginReason,
     Scope, SessionState, TokenEndpoint, TokenResponse,
 };
-use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, SigningAlgorithm};
+use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Quirk, SigningAlgorithm};
 
 use crate::{endpoint, generic, session};
 
@@ -226,4 +226,19 @@ async fn e9_the_servers_tokens_do_not_pass_for_each_other() {
     assert_eq!(error.reason(), Reason::WrongType);
     let verified = verifier.id_token(id, ExpectedIdToken::by_client(client)).await.unwrap();
     assert_eq!(verified.subject(), server.user().subject);
+}
+
+// Security: E6, E11.
+#[tokio::test]
+async fn an_id_token_for_several_audiences_and_an_odd_key_set_are_no_hindrance() {
+    for quirk in
+        [Quirk::SeveralAudiences, Quirk::SeveralAudiencesAlone, Quirk::StrangeKeys, Quirk::KeysWithoutIds]
+    {
+        let server = AuthorizationServer::builder().quirk(quirk).start().await.unwrap();
+        let endpoint = endpoint(&server, generic(&server, Dialect::form()));
+        let grant = code(&server).await;
+        let verifying = VerifyingEndpoint::new(endpoint, verifier(&server).build().unwrap());
+        let response = verifying.exchange(&grant).await;
+        assert!(response.as_ref().is_ok_and(|response| response.id_token.is_some()), "{quirk}: {response:?}");
+    }
 }
