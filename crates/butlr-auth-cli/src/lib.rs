@@ -32,6 +32,7 @@ mod logging;
 mod mend;
 mod output;
 mod ownership;
+mod paste;
 mod profile;
 mod room;
 mod secret;

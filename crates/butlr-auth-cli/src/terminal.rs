@@ -87,18 +87,23 @@ pub(crate) fn restore_echo() {
     }
 }
 
-/// Stops the echo before the question is seen: `rpassword` asks first, and somebody may type ahead. It reads from the
-/// controlling terminal, and so that is the one.
+/// Stops the echo before the question is seen: `rpassword` asks first, and somebody may type ahead.
 fn stop_echo() {
+    stop(LocalModes::ECHO);
+}
+
+/// Stops what the terminal does by itself, until [`restore_echo`]. What asks reads from the controlling terminal, and so
+/// that is the one.
+pub(crate) fn stop(modes: LocalModes) {
     let terminal = std::fs::File::open("/dev/tty").map(OwnedFd::from);
     if let Ok(terminal) = terminal
         && let Ok(before) = tcgetattr(terminal.as_fd())
         && let Ok(mut kept) = BEFORE.lock()
     {
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        // Where it fails, `rpassword` fails as well, and says so.
-        let _ = tcsetattr(&terminal, OptionalActions::Now, &silent);
+        let mut stopped = before.clone();
+        stopped.local_modes.remove(modes);
+        // Where it fails, whoever reads sees what is typed as well.
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &stopped);
         *kept = Some((terminal, before));
     }
 }

@@ -71,6 +71,10 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn seen(&self) -> &str {
+        &self.seen
+    }
+
     fn look(&mut self) -> Option<()> {
         let bytes = self.screen.recv_timeout(DEADLINE).ok()?;
         self.seen.push_str(&String::from_utf8_lossy(&bytes));

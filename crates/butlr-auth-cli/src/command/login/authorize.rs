@@ -8,7 +8,6 @@ use butlr_auth::{
 };
 use serde_json::json;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::secrets::ask_for;
 use crate::browser;
@@ -16,6 +15,8 @@ use crate::config::GrantName;
 use crate::context::Context;
 use crate::endpoint::ProfileEndpoint;
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::paste;
 use crate::profile::Profile;
 use crate::spinner;
 use crate::terminal;
@@ -64,9 +65,7 @@ pub(super) async fn login(
         Way::Paste => {
             let mut request = ask(&profile.redirect_uri)?;
             let url = http.authorization_url(&request).await?;
-            let redirect = pasted(context, &url).await?;
-            came_back(&redirect, &profile.redirect_uri, &url)?;
-            request.accept(&redirect)?
+            pasted(context, profile, &mut request, &url).await?
         }
     };
     spinner::during(&context.output, "logging in", finish(&endpoint, &session, response)).await
@@ -150,40 +149,74 @@ fn show(context: &Context, url: &Url, what_to_do: &str) {
     }
 }
 
-/// Shows the address, and takes the one that the person ends on.
-async fn pasted(context: &Context, url: &Url) -> Result<Zeroizing<String>, Failure> {
+/// How often a person may paste.
+const PASTES: usize = 5;
+
+/// Shows the address, and takes the one that the person ends on. On a terminal a wrong one is asked for again: an
+/// answer of another login changes nothing, and neither does a text that is none.
+async fn pasted(
+    context: &Context,
+    profile: &Profile,
+    request: &mut AuthorizationRequest,
+    url: &Url,
+) -> Result<AuthorizationResponse, Failure> {
     let output = &context.output;
     show(
         context,
         url,
         "Open this address, log in, and come back with the address of the page that you end on:",
     );
-    let redirect = if terminal::is_present() {
-        Zeroizing::new(terminal::line(output, "Paste it here: ").await?)
-    } else {
-        terminal::stdin_line().await?
-    };
-    if redirect.trim().is_empty() {
+    let mut pastes = if terminal::is_present() { PASTES } else { 1 };
+    loop {
+        pastes -= 1;
+        let failure = match taken(output, profile, request, url).await {
+            Ok(response) => return Ok(response),
+            Err(failure) => failure,
+        };
+        let may_be_mended = matches!(failure.kind, "invalid_callback" | "usage");
+        if pastes == 0 || !may_be_mended {
+            return Err(failure);
+        }
+        output.warning(&format!("{failure}: paste the whole address of the page that you end on"));
+    }
+}
+
+async fn taken(
+    output: &Output,
+    profile: &Profile,
+    request: &mut AuthorizationRequest,
+    url: &Url,
+) -> Result<AuthorizationResponse, Failure> {
+    let redirect = paste::address(output, "Paste it here: ").await?;
+    if redirect.is_empty() {
         return Err(Failure::new(ErrorKind::LoginRequired, "no address came back").mend(
             "run it again on a terminal, or give the address of the page that you end on as one line on stdin",
         ));
     }
-    Ok(redirect)
+    came_back(&redirect, &profile.redirect_uri, url)?;
+    Ok(request.accept(&redirect)?)
 }
 
 /// Tells an address of some other page from an answer that was tampered with. Whether an answer is the right one is
 /// not decided here.
 fn came_back(redirect: &str, expected: &str, login_page: &Url) -> Result<(), Failure> {
-    let (Ok(given), Ok(expected)) = (redirect.trim().parse::<Url>(), expected.parse::<Url>()) else {
+    let (Ok(given), Ok(expected)) = (redirect.parse::<Url>(), expected.parse::<Url>()) else {
         return Ok(());
     };
-    if given.origin() == expected.origin() && given.path() == expected.path() {
+    // Of `myapp:/callback`, which programs register for themselves, the origin says nothing.
+    let place = |url: &Url| {
+        let host = url.host_str().map(str::to_owned);
+        (url.scheme().to_owned(), host, url.port_or_known_default(), url.path().to_owned())
+    };
+    if place(&given) == place(&expected) {
         return Ok(());
     }
     let said = if given.origin() == login_page.origin() {
         "this is the address of the login page itself".to_owned()
-    } else {
+    } else if given.origin().is_tuple() {
         format!("this is an address at {}", given.origin().ascii_serialization())
+    } else {
+        format!("this is an address with `{}:`", given.scheme())
     };
     let mut ends = expected;
     ends.set_query(None);
