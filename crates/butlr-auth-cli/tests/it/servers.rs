@@ -75,6 +75,7 @@ async fn a_device_learns_its_page_by_googles_name_for_it() {
     login.end().succeeded();
 }
 
+// Security: C6.
 #[tokio::test]
 async fn the_reason_of_a_refusal_is_told_whatever_its_shape() {
     for quirk in [
@@ -136,6 +137,7 @@ async fn an_issuer_that_is_not_quite_the_servers_is_told_with_the_line_to_write(
     }
 }
 
+// Security: B6.
 #[tokio::test]
 async fn where_a_redirect_leads_is_told_and_not_gone_to() {
     let world = with(Quirk::MetadataRedirect).await;

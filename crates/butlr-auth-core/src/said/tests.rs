@@ -6,6 +6,7 @@ fn check(body: &str, said: &str) {
     assert_eq!(Said::read(body.as_bytes(), &[]).to_string(), said, "{body}");
 }
 
+// Security: C6.
 #[test]
 fn each_shape_of_an_error_is_read() {
     check(r#"{"error":"invalid_grant","error_description":"gone"}"#, "invalid_grant (gone)");
@@ -75,6 +76,7 @@ fn a_code_is_found_wherever_a_server_puts_it() {
     assert!(Said::read(br#"{"message":"Forbidden"}"#, &[]).response.is_none());
 }
 
+// Security: C6.
 #[test]
 fn of_json_only_the_known_members_are_shown() {
     check(r#"{"message":"no","access_token":"canary","debug":"canary","headers":{"x":"canary"}}"#, "no");

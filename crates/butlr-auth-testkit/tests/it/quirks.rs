@@ -61,7 +61,10 @@ fn each_has_a_name_of_its_own_and_somebody_who_has_it() {
     for quirk in Quirk::ALL.iter().copied() {
         let name = quirk.name();
         assert!(names.insert(name), "{name} names two quirks");
-        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "{name}"
+        );
         assert!(!quirk.who().is_empty() && !quirk.who().ends_with('.'), "{name}");
         assert_eq!(Quirk::named(name), Some(quirk));
     }
