@@ -38,6 +38,11 @@ pub(crate) struct Windows {
     pub(crate) mandatory_after: Duration,
 }
 
+impl Windows {
+    /// Those of a token that is good until it is refused: neither instant ever comes.
+    pub(crate) const NEVER: Self = Self { refresh_after: Duration::MAX, mandatory_after: Duration::MAX };
+}
+
 impl RefreshPolicy {
     /// Places the windows in a lifetime, drawing the jitter.
     pub(crate) fn windows(&self, lifetime: Duration) -> Windows {

@@ -11,7 +11,7 @@ pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received
 pub(crate) use attempt::Attempt;
 pub use ledger::LoginReason;
 pub(crate) use ledger::{
-    Epoch, Failure, FailureClass, History, Intent, Issued, Lease, Ledger, Orphan, Refresh, State,
+    Epoch, Failure, FailureClass, History, Intent, Issued, Lease, Ledger, Lifetime, Orphan, Refresh, State,
 };
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use butlr_auth_core::{
-    EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
+    End, EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
     TokenSource,
 };
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ mod failure;
 mod flight;
 mod known;
 mod login;
+mod refused;
 mod revocation;
 mod setup;
 mod status;
@@ -174,7 +175,7 @@ impl Session {
 
     /// Whether there is neither a token nor a failure to remember.
     pub(crate) fn has_ended(&self, now: Duration) -> bool {
-        let ended = |current: &Arc<Current>| current.token.remaining(now).is_zero();
+        let ended = |current: &Arc<Current>| current.token.is_over(now);
         self.0.current.load().as_ref().is_none_or(ended) && self.0.state().not_before <= now
     }
 
@@ -211,7 +212,7 @@ impl Session {
                 return Ok(token);
             }
         }
-        let short = self.0.current.load_full().filter(|current| current.token.remaining(now) < min_ttl);
+        let short = self.0.current.load_full().filter(|current| !current.token.outlives(min_ttl, now));
         self.0.wait(short.map(|current| current.token.fingerprint())).await
     }
 
@@ -277,7 +278,7 @@ impl Shared {
         let current = self.current.load();
         let current = current.as_ref().filter(|current| !current.rejected)?;
         let validity = current.token.validity();
-        if now >= validity.mandatory_at || (!min_ttl.is_zero() && current.token.remaining(now) < min_ttl) {
+        if now >= validity.mandatory_at || (!min_ttl.is_zero() && !current.token.outlives(min_ttl, now)) {
             return None;
         }
         if now >= validity.refresh_at {
@@ -323,7 +324,7 @@ impl Shared {
         let now = self.setup.clock.boot();
         let alive = |current: &Arc<Current>| {
             let wanted = !current.rejected && Some(current.token.fingerprint()) != avoid;
-            wanted && now < current.token.validity().expires_at
+            wanted && !current.token.is_over(now)
         };
         match self.current.load_full().filter(alive) {
             Some(current) => {
@@ -348,6 +349,9 @@ impl Shared {
             // A failure that concerned the renewal of a good token does not excuse a bad one.
             self.state().not_before = Duration::ZERO;
             self.emit(Event::Rejected);
+            if current.token.validity().end == End::Unknown && self.rotates() {
+                self.remember_refusal(*rejected);
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use butlr_auth::core::{EndpointIdentity, RefreshError, Revocation};
 use butlr_auth::verify::{ExpectedIdToken, KeySet, Verifier, VerifyingEndpoint};
 use butlr_auth::{
-    ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, TokenEndpoint, TokenResponse,
+    ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, Provider, TokenEndpoint,
+    TokenResponse,
 };
 use tokio::sync::OnceCell;
 
@@ -66,18 +67,22 @@ impl ProfileEndpoint {
         })
     }
 
+    /// The server, with what it says of itself: it is asked unless that is kept.
+    pub(crate) async fn provider(&self) -> Result<Provider, Error> {
+        match &self.profile.issuer {
+            Some(by) => {
+                let metadata = self.servers.metadata(&by.issuer, self.timeout).await?;
+                self.profile.completed(by, &metadata).map_err(into_error)
+            }
+            None => Ok(self.profile.provider.clone()),
+        }
+    }
+
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
         let secret = profile.secret.fetch("client secret", &self.environment).await.map_err(into_error)?;
-        let provider = match &profile.issuer {
-            Some(by) => {
-                let metadata = self.servers.metadata(&by.issuer, self.timeout).await?;
-                profile.completed(by, &metadata).map_err(into_error)?
-            }
-            None => profile.provider.clone(),
-        };
-        let builder = HttpTokenEndpoint::builder(provider).timeout(self.timeout);
+        let builder = HttpTokenEndpoint::builder(self.provider().await?).timeout(self.timeout);
         let builder = match secret {
             Some(secret) => {
                 let secret = ClientSecret::new(secret.as_str())?;

@@ -1,5 +1,6 @@
 //! The forms in which a token is handed to other programs.
 
+use butlr_auth::core::Moment;
 use butlr_auth::{Clock as _, Token};
 use clap::ValueEnum;
 use serde_json::json;
@@ -38,46 +39,57 @@ pub(crate) fn render(context: &Context, profile: &Profile, token: &Token, form: 
         Form::Raw => format!("{access_token}\n"),
         Form::Header => format!("Authorization: Bearer {access_token}\n"),
         Form::Json => document(context, profile, token),
-        Form::Env => variables(profile, token).map(|(name, value)| format!("{name}={}\n", *value)).concat(),
-        Form::Kube => exec_credential(context.environment.text(KUBE_INFO).ok().flatten().as_deref(), token),
+        Form::Env => {
+            variables(context, profile, token).map(|(name, value)| format!("{name}={}\n", *value)).concat()
+        }
+        Form::Kube => {
+            let asked = context.environment.text(KUBE_INFO).ok().flatten();
+            exec_credential(asked.as_deref(), token, &context.clock.now())
+        }
     })
 }
 
 /// Writes the token as lines that a shell evaluates.
-pub(crate) fn exports(profile: &Profile, token: &Token) -> Zeroizing<String> {
-    let lines =
-        variables(profile, token).map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)));
+pub(crate) fn exports(context: &Context, profile: &Profile, token: &Token) -> Zeroizing<String> {
+    let lines = variables(context, profile, token)
+        .map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)));
     Zeroizing::new(lines.concat())
 }
 
 /// The variables that a program of the caller's expects. One without a value is empty.
-pub(crate) fn variables(profile: &Profile, token: &Token) -> [(&'static str, Zeroizing<String>); 3] {
+pub(crate) fn variables(
+    context: &Context,
+    profile: &Profile,
+    token: &Token,
+) -> [(&'static str, Zeroizing<String>); 3] {
+    let ends = token.validity().expires_at(&context.clock.now());
     let base_url = profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/').to_owned());
     [
         ("BUTLR_ACCESS_TOKEN", token.access_token().expose().to_owned()),
-        ("BUTLR_TOKEN_EXPIRES_AT", token.validity().expires_at_wall.and_then(rfc3339).unwrap_or_default()),
+        ("BUTLR_TOKEN_EXPIRES_AT", ends.and_then(rfc3339).unwrap_or_default()),
         ("BUTLR_BASE_URL", base_url.unwrap_or_default()),
     ]
     .map(|(name, value)| (name, Zeroizing::new(value)))
 }
 
 fn document(context: &Context, profile: &Profile, token: &Token) -> String {
-    let ends = token.validity().expires_at_wall;
+    let now = context.clock.now();
+    let ends = token.validity().expires_at(&now);
     let document = json!({
         "schema": 1,
         "access_token": token.access_token().expose(),
         "token_type": token.token_type().as_str(),
         "expires_at": ends.and_then(rfc3339),
-        "expires_in": ends.map(|_| token.remaining(context.clock.boot()).as_secs()),
+        "expires_in": ends.and_then(|_| token.remaining(now.boot)).map(|remaining| remaining.as_secs()),
         "scope": token.scope().to_string(),
         "profile": profile.name,
     });
     format!("{document}\n")
 }
 
-/// An `ExecCredential`, in the version that the caller speaks. A token that does not end has no
+/// An `ExecCredential`, in the version that the caller speaks. A token whose end nobody knows has no
 /// `expirationTimestamp`.
-fn exec_credential(asked: Option<&str>, token: &Token) -> String {
+fn exec_credential(asked: Option<&str>, token: &Token, now: &Moment) -> String {
     let asked = asked.and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok());
     let version = asked
         .as_ref()
@@ -85,7 +97,7 @@ fn exec_credential(asked: Option<&str>, token: &Token) -> String {
         .filter(|version| version.starts_with("client.authentication.k8s.io/"))
         .unwrap_or(KUBE_VERSION);
     let token_itself = token.access_token().expose();
-    let status = match token.validity().expires_at_wall.and_then(rfc3339) {
+    let status = match token.validity().expires_at(now).and_then(rfc3339) {
         Some(ends) => json!({ "token": token_itself, "expirationTimestamp": ends }),
         None => json!({ "token": token_itself }),
     };

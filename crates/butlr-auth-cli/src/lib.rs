@@ -28,6 +28,7 @@ mod http;
 mod interrupt;
 #[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
 mod keyring;
+mod lifetime;
 mod logging;
 mod mend;
 mod output;
@@ -42,6 +43,7 @@ mod spinner;
 mod store;
 mod terminal;
 mod time;
+mod told;
 
 use std::process::ExitCode;
 

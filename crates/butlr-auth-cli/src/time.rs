@@ -2,18 +2,20 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
 
 /// No duration is longer: a hundred years. Whatever is added to it still has a date.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Reads `30s`, `5m`, `1h 30m`, or a bare number of seconds.
+/// Reads `30s`, `5m`, `1h 30m`, `365d`, or a bare number of seconds. A day has 24 hours.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
-            let duration: SignedDuration =
-                text.parse().map_err(|_| "write a duration such as 30s, 5m or 1h 30m".to_owned())?;
+            let duration = text
+                .parse::<SignedDuration>()
+                .or_else(|_| text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours()))
+                .map_err(|_| "write a duration such as 30s, 5m, 1h 30m or 365d".to_owned())?;
             Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())?
         }
     };

@@ -134,7 +134,25 @@ impl AuthorizationRequest {
             scope,
             answered: false,
         };
-        request.with_parameters(provider.authorization_parameters())
+        let mut extra = provider.authorization_parameters().to_vec();
+        if request.wants_consent(provider) {
+            extra.push(("prompt".to_owned(), "consent".to_owned()));
+        }
+        request.with_parameters(&extra)
+    }
+
+    /// Whether the person must be asked for consent so that a refresh token comes, and nobody has said otherwise. A
+    /// server that does not announce the value may refuse it.
+    //= https://openid.net/specs/openid-connect-core-1_0.html#section-11
+    //# the prompt parameter value MUST contain consent unless other conditions for processing the request permitting
+    //# offline access to the requested resources are in place;
+    fn wants_consent(&self, provider: &Provider) -> bool {
+        let configured = provider.authorization_parameters().iter().any(|(name, _)| name == "prompt")
+            || self.url.query_pairs().any(|(name, _)| name == "prompt");
+        matches!(self.response_type, ResponseType::Code(_))
+            && self.scope.contains("offline_access")
+            && provider.offers_prompt("consent")
+            && !configured
     }
 
     fn with_parameters(mut self, extra: &[(String, String)]) -> Result<Self, Error> {

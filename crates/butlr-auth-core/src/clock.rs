@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Fingerprint;
 
+mod system;
+#[cfg(any(test, not(target_os = "linux")))]
+mod without_boot;
+
+pub use system::SystemClock;
+
 /// How far another clock may be ahead of ours before its time counts as nonsense: 60 seconds.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
@@ -90,87 +96,6 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 
     fn boot(&self) -> Duration {
         (**self).boot()
-    }
-}
-
-/// The operating system's clocks.
-///
-/// On Linux boot time is `CLOCK_BOOTTIME`, and a boot is told from another by the kernel's boot id and the time
-/// namespace. Elsewhere boot time is the later of the monotonic and the wall clock, counted from the start of the
-/// process, and each process is a boot of its own: what it reads of another one's times it compares by wall time.
-#[derive(Clone, Debug)]
-pub struct SystemClock {
-    boot_id: Fingerprint,
-    #[cfg(not(target_os = "linux"))]
-    start: (std::time::Instant, SystemTime),
-}
-
-impl SystemClock {
-    /// Opens the clocks. On Linux this reads the boot id, the one thing that this crate reads from the system.
-    #[must_use]
-    pub fn new() -> Self {
-        #[cfg(target_os = "linux")]
-        return Self { boot_id: linux::boot_id() };
-        #[cfg(not(target_os = "linux"))]
-        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-        return Self {
-            boot_id: Fingerprint::of(crate::random::token().as_bytes()),
-            start: (std::time::Instant::now(), SystemTime::now()),
-        };
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    fn now(&self) -> Moment {
-        Moment::new(SystemTime::now(), self.boot(), self.boot_id)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn boot(&self) -> Duration {
-        linux::boot()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    fn boot(&self) -> Duration {
-        let (monotonic, wall) = self.start;
-        monotonic.elapsed().max(SystemTime::now().duration_since(wall).unwrap_or_default())
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::sync::LazyLock;
-    use std::time::Duration;
-
-    use rustix::time::{ClockId, clock_gettime};
-
-    use crate::Fingerprint;
-
-    pub(super) fn boot() -> Duration {
-        let time = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
-        Duration::new(seconds, nanoseconds)
-    }
-
-    /// The kernel's boot id and the time namespace, whose boot clock may be shifted. A system that hides both is
-    /// one boot per process. Read once: neither changes while a process lives.
-    pub(super) fn boot_id() -> Fingerprint {
-        static BOOT_ID: LazyLock<Fingerprint> = LazyLock::new(|| {
-            let boot = std::fs::read("/proc/sys/kernel/random/boot_id");
-            let boot = boot.unwrap_or_else(|_| crate::random::bytes::<16>().to_vec());
-            let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
-            Fingerprint::of(&[&boot, namespace.as_os_str().as_encoded_bytes()].concat())
-        });
-        *BOOT_ID
     }
 }
 

@@ -22,8 +22,8 @@ pub struct EndpointIdentity {
     pub sender_key: Option<Fingerprint>,
     /// The origin that secrets are bound to, such as `https://as.example.com`.
     pub origin: String,
-    /// The lifetime of a token for which nobody says one.
-    pub assumed_lifetime: Duration,
+    /// The lifetime that is assumed of a token for which nobody says one, if any is.
+    pub assumed_lifetime: Option<Duration>,
     /// For how long a spent refresh token may be presented again.
     pub reuse_interval: Duration,
 }

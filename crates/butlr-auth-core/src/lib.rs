@@ -94,7 +94,7 @@ pub use hint::Hint;
 pub use introspection::Introspection;
 pub use metadata::Metadata;
 pub use pkce::CODE_CHALLENGE_METHOD;
-pub use provider::Provider;
+pub use provider::{ASSUMED_LIFETIME, Provider};
 pub use pushed_authorization::PushedAuthorization;
 pub use refresh::{REFRESH_LIMIT, RefreshError, Successor};
 pub use said::Said;
@@ -105,5 +105,5 @@ pub use secret::{
     Password, PasswordKind, RefreshToken, RefreshTokenKind, Secret, SecretKind, State, StateKind,
 };
 pub use source::{StaticToken, TokenSource};
-pub use token::{Token, Validity};
+pub use token::{End, Token, Validity};
 pub use token_response::{TokenResponse, TokenType};

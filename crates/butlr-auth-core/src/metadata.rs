@@ -17,6 +17,7 @@ const PUSHED_AUTHORIZATION: &str = "pushed_authorization_request_endpoint";
 const JWKS: &str = "jwks_uri";
 const CHALLENGE_METHODS: &str = "code_challenge_methods_supported";
 const AUTHENTICATION_METHODS: &str = "token_endpoint_auth_methods_supported";
+const PROMPT_VALUES: &str = "prompt_values_supported";
 const RESPONSE_ISS: &str = "authorization_response_iss_parameter_supported";
 const REQUIRE_PUSHED: &str = "require_pushed_authorization_requests";
 
@@ -42,6 +43,7 @@ pub struct Metadata {
     unusable: Vec<&'static str>,
     code_challenge_methods: Vec<String>,
     authentication_methods: Vec<String>,
+    prompt_values: Vec<String>,
     authorization_response_iss: bool,
     pushed_authorization_required: bool,
 }
@@ -68,6 +70,8 @@ impl Metadata {
             unusable: Vec::new(),
             code_challenge_methods: strings(&members, CHALLENGE_METHODS)?,
             authentication_methods: strings(&members, AUTHENTICATION_METHODS)?,
+            // Nobody needs it to log in: a malformed one is as good as none.
+            prompt_values: strings(&members, PROMPT_VALUES).unwrap_or_default(),
             authorization_response_iss: flag(&members, RESPONSE_ISS)?,
             pushed_authorization_required: flag(&members, REQUIRE_PUSHED)?,
         };
@@ -112,6 +116,7 @@ impl Metadata {
         for (ours, theirs) in [
             (&mut self.code_challenge_methods, other.code_challenge_methods),
             (&mut self.authentication_methods, other.authentication_methods),
+            (&mut self.prompt_values, other.prompt_values),
         ] {
             if ours.is_empty() {
                 *ours = theirs;
@@ -149,7 +154,8 @@ impl Metadata {
         let endpoint = |name| self.endpoints.get(name).cloned();
         let mut provider = Provider::empty(id)
             .with_checked_issuer(self.issuer.clone())
-            .with_code_challenge_methods(self.code_challenge_methods.iter().map(String::as_str));
+            .with_code_challenge_methods(self.code_challenge_methods.iter().map(String::as_str))
+            .with_prompt_values(self.prompt_values.iter().map(String::as_str));
         if let Some(url) = endpoint(TOKEN) {
             let dialect = Dialect::form().with_client_authentication(self.client_authentication());
             provider = provider.with_token_endpoint(url, dialect);
@@ -187,6 +193,7 @@ impl Metadata {
         for (name, list) in [
             (CHALLENGE_METHODS, &self.code_challenge_methods),
             (AUTHENTICATION_METHODS, &self.authentication_methods),
+            (PROMPT_VALUES, &self.prompt_values),
         ] {
             if !list.is_empty() {
                 members.insert(name.to_owned(), json!(list));

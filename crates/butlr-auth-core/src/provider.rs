@@ -7,11 +7,15 @@ use crate::{
     CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, Hint, TokenEndpointDescription,
 };
 
+/// A token for which nobody says how long it lives is renewed after this, if it renews itself and the provider
+/// [assumes](Provider::with_assumed_lifetime) nothing else: 10 minutes, short enough to find out soon.
+pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(600);
+
 /// A description of an authorization server: its endpoints, and how it wants to be spoken to. Data, no behaviour.
 ///
 /// # Defaults
-/// - `assumed_lifetime`: 600 s, short enough to find out soon, for a server that never says how long its tokens
-///   live.
+/// - `assumed_lifetime`: none. Where nobody says how long a token lives, one that renews itself is renewed after
+///   [`ASSUMED_LIFETIME`], and one that does not is handed out until it is refused.
 /// - `reuse_interval`: 0 s, because a server that says nothing may revoke a whole family at the first reuse.
 ///
 /// ```
@@ -40,7 +44,8 @@ pub struct Provider {
     jwks_uri: Option<EndpointUrl>,
     code_challenge_methods: Vec<String>,
     code_challenge_announced: bool,
-    assumed_lifetime: Duration,
+    prompt_values: Vec<String>,
+    assumed_lifetime: Option<Duration>,
     reuse_interval: Duration,
 }
 
@@ -73,7 +78,8 @@ impl Provider {
             jwks_uri: None,
             code_challenge_methods: Vec::new(),
             code_challenge_announced: false,
-            assumed_lifetime: Duration::from_secs(600),
+            prompt_values: Vec::new(),
+            assumed_lifetime: None,
             reuse_interval: Duration::ZERO,
         }
     }
@@ -229,10 +235,21 @@ impl Provider {
         self
     }
 
-    /// Sets the lifetime of a token for which neither the answer nor the token itself says one.
+    /// Sets the values of `prompt` that the server announces (`prompt_values_supported`,
+    /// [OpenID Connect Prompt Create §4.2](https://openid.net/specs/openid-connect-prompt-create-1_0.html#section-4.2)).
+    /// If `consent` is among them, an [authorization request](crate::AuthorizationRequest::code) for `offline_access`
+    /// asks for it, unless another `prompt` is set: without it some servers give no refresh token, and others refuse.
+    #[must_use]
+    pub fn with_prompt_values<S: Into<String>>(mut self, values: impl IntoIterator<Item = S>) -> Self {
+        self.prompt_values = values.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the lifetime of a token for which neither the answer nor the token itself says one: one that renews itself
+    /// is renewed after it, and one that does not is over after it.
     #[must_use]
     pub fn with_assumed_lifetime(mut self, lifetime: Duration) -> Self {
-        self.assumed_lifetime = lifetime;
+        self.assumed_lifetime = Some(lifetime);
         self
     }
 
@@ -364,9 +381,15 @@ impl Provider {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 
-    /// Returns the lifetime of a token for which nobody says one.
+    /// Returns whether the server announces that it knows this value of `prompt`.
     #[must_use]
-    pub fn assumed_lifetime(&self) -> Duration {
+    pub fn offers_prompt(&self, value: &str) -> bool {
+        self.prompt_values.iter().any(|offered| offered == value)
+    }
+
+    /// Returns the lifetime that is assumed of a token for which nobody says one, if any is.
+    #[must_use]
+    pub fn assumed_lifetime(&self) -> Option<Duration> {
         self.assumed_lifetime
     }
 

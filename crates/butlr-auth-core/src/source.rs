@@ -10,7 +10,7 @@ use crate::{Error, Fingerprint, Token};
 /// ```
 /// use butlr_auth_core::{AccessToken, Scope, StaticToken, Token, TokenSource, Validity};
 ///
-/// let token = Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::FOREVER);
+/// let token = Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::UNTIL_REFUSED);
 /// let source: Box<dyn TokenSource> = Box::new(StaticToken::new(token));
 /// assert_eq!(source.version(), source.version());
 /// # Ok::<(), butlr_auth_core::Error>(())

@@ -1,12 +1,14 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::json::{Malformed, Object};
 use crate::{
     AccessToken, Delivery, Error, ErrorKind, ErrorResponse, Hint, IdToken, Leniency, RefreshToken, Scope,
-    Secret, SecretKind, UnverifiedClaims,
+    Secret, SecretKind,
 };
+
+mod lifetime;
 
 /// No lifetime exceeds this: 10 years. A server that says more means "long", and sums of times stay in range.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -53,6 +55,10 @@ pub struct TokenResponse {
     /// `expires_in` was negative, as where a server means "unknown" or "never" by -1: `expires_in` is absent then, and
     /// the token takes the lifetime that is assumed, whatever it says of itself.
     pub expires_in_negative: bool,
+    /// When the server answered, by its own clock (`Date`,
+    /// [RFC 9110 §6.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1)), if it said so. Only a JWT without
+    /// `expires_in` is measured by it.
+    pub answered_at: Option<SystemTime>,
     /// The refresh token. Absent from the answer to a refresh, it means that the old one stays.
     pub refresh_token: Option<RefreshToken>,
     /// The granted scope; absent if it is the one that was asked for.
@@ -70,6 +76,7 @@ impl TokenResponse {
             token_type: TokenType::Bearer,
             expires_in: None,
             expires_in_negative: false,
+            answered_at: None,
             refresh_token: None,
             scope: None,
             id_token: None,
@@ -109,25 +116,11 @@ impl TokenResponse {
             token_type: token_type(&members, leniency)?,
             expires_in: lifetime,
             expires_in_negative: is_negative,
+            answered_at: None,
             refresh_token: secret(&members, "refresh_token")?,
             scope: scope(&members)?,
             id_token: secret(&members, "id_token")?,
         })
-    }
-
-    /// Returns how long the access token lives, counted from the request: `expires_in`, else what the token says
-    /// of itself if it is a JWT (`exp` − `iat`), else `assumed`. It is never "for ever".
-    #[must_use]
-    pub fn lifetime(&self, assumed: Duration) -> Duration {
-        if self.expires_in_negative {
-            return assumed.min(LONGEST_LIFETIME);
-        }
-        self.expires_in
-            .or_else(|| {
-                UnverifiedClaims::decode(self.access_token.expose()).and_then(|claims| claims.lifetime())
-            })
-            .unwrap_or(assumed)
-            .min(LONGEST_LIFETIME)
     }
 }
 

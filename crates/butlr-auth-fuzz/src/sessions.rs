@@ -82,7 +82,7 @@ impl World {
     async fn get(&mut self) {
         match self.session.token().await {
             Ok(token) => {
-                assert!(!token.remaining(self.clock.boot()).is_zero(), "an expired token");
+                assert!(!token.is_over(self.clock.boot()), "an expired token");
                 let issued = self.server.state().issued.get(token.access_token().expose()).copied();
                 assert!(issued.is_some(), "a token that nobody issued");
                 assert!(self.logged_in != Some(false), "a token without a login");

@@ -5,7 +5,7 @@ use butlr_auth_core::{
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, LOCATION};
 
-use crate::retry_after::retry_after;
+use crate::retry_after::{date, retry_after};
 use crate::transport::{Answer, Errand};
 
 /// No address that an answer leads to is shown further than this, in characters.
@@ -43,11 +43,14 @@ fn judge_token(answer: &Answer, errand: &Errand<'_>, leniency: &Leniency) -> Res
         return Err(failed(answer, errand));
     }
     whole(answer, errand)?;
-    TokenResponse::from_json(&answer.body, leniency).map_err(|error| match error.error_response() {
-        // GitHub and others send errors with status 200.
-        Some(response) => refused(answer, errand, response.clone()),
-        None => unreadable(answer, errand, error),
-    })
+    let mut response =
+        TokenResponse::from_json(&answer.body, leniency).map_err(|error| match error.error_response() {
+            // GitHub and others send errors with status 200.
+            Some(response) => refused(answer, errand, response.clone()),
+            None => unreadable(answer, errand, error),
+        })?;
+    response.answered_at = date(&answer.headers);
+    Ok(response)
 }
 
 /// Judges the answer of a revocation endpoint: with status 200, whatever the body is, the token is gone.

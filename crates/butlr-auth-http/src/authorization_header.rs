@@ -37,7 +37,7 @@ const LONGEST_COPY: Duration = Duration::from_secs(1);
 /// use butlr_auth_http::AuthorizationHeader;
 ///
 /// # async fn example() -> Result<(), butlr_auth_core::Error> {
-/// let token = Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::FOREVER);
+/// let token = Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::UNTIL_REFUSED);
 /// let header = AuthorizationHeader::new(StaticToken::new(token));
 /// let value = header.get().await?;
 /// assert_eq!(value, "Bearer mF_9.B5f-4.1JqM");

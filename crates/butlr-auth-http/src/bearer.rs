@@ -61,7 +61,7 @@ pub use tower::{BearerLayer, BearerService};
 /// use butlr_auth_http::Bearer;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let session = StaticToken::new(Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::FOREVER));
+/// # let session = StaticToken::new(Token::new(AccessToken::new("mF_9.B5f-4.1JqM")?, Scope::empty(), Validity::UNTIL_REFUSED));
 /// let bearer = Bearer::new(session).origin("https://api.butlr.io")?;
 ///
 /// let mut request = http::Request::get("https://api.butlr.io/api/v3/graphql").body(())?;

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::time::SystemTime;
 
 use butlr_auth_core::{
     AccessToken, ClientAuthentication, ClientAuthenticationMethod, Delivery, Dialect, Error, ErrorKind,
@@ -120,6 +121,7 @@ fn judge_token(answer: &Answer, errand: &Errand<'_>, dialect: &Dialect) -> Resul
         scope: response.scope.as_ref().map(Scope::to_string),
         id_token: response.id_token.as_ref().map(Secret::expose),
         expires_in_negative: response.expires_in_negative,
+        answered_at: response.answered_at,
     };
     serde_json::to_vec(&normalised).map_err(|_| unreadable().into())
 }
@@ -171,6 +173,7 @@ fn token_response(read: &StandardTokenResponse<Extra, BasicTokenType>) -> Result
     let mut response = TokenResponse::new(access_token);
     response.expires_in = read.expires_in();
     response.expires_in_negative = read.extra_fields().expires_in_negative;
+    response.answered_at = read.extra_fields().answered_at;
     response.refresh_token = refresh_token;
     response.scope = scope;
     response.id_token = id_token;
@@ -204,6 +207,8 @@ struct Normalised<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
     expires_in_negative: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered_at: Option<SystemTime>,
 }
 
 /// The members that `oauth2` does not know itself.
@@ -212,6 +217,7 @@ struct Extra {
     id_token: Option<String>,
     #[serde(default)]
     expires_in_negative: bool,
+    answered_at: Option<SystemTime>,
 }
 
 impl ExtraTokenFields for Extra {}

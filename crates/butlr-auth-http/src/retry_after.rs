@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
@@ -12,16 +12,25 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// A date is compared with the answer's own `Date`, not with a clock of ours: the two come from one clock, whatever
 /// it reads.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    let value = text(RETRY_AFTER)?;
+    let value = text(headers, RETRY_AFTER)?;
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number holds mean "long".
         let wait = value.parse().map_or(LONGEST_WAIT, Duration::from_secs);
         return Some(wait.min(LONGEST_WAIT));
     }
     let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+    let now = date(headers)?;
     Some(until.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
+}
+
+/// Reads `Date` ([RFC 9110 §6.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1)): when the server answered, by
+/// its own clock.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(text(headers, DATE)?).ok()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ async fn ask(session: Session) -> Met {
         met.gets.push(start.elapsed());
         met.waited += usize::from(waited);
         match token {
-            Ok(token) => met.expired += usize::from(token.remaining(clock.boot()).is_zero()),
+            Ok(token) => met.expired += usize::from(token.is_over(clock.boot())),
             Err(_) => met.failed += 1,
         }
     }

@@ -116,7 +116,7 @@ async fn work(settings: &Settings) -> Result<Tally> {
         let token = session.token().await;
         tally.gets += 1;
         match token {
-            Ok(token) => tally.expired += u64::from(token.remaining(clock.boot()).is_zero()),
+            Ok(token) => tally.expired += u64::from(token.is_over(clock.boot())),
             Err(error) => *tally.errors.entry(format!("{:?}", error.kind())).or_default() += 1,
         }
     }

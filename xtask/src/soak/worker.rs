@@ -129,14 +129,13 @@ async fn call(session: Session, witness: Arc<Witness>, api: Api, mut stop: watch
         last = Some(token.clone());
         // A renewal that failed hands out a token in its last moments, and says so. Whether it still reaches the
         // API in time is nobody's promise. Said before the call: this process may be about to be killed.
-        let remaining = token.remaining(got);
         let risky = got >= token.validity().mandatory_at;
         if risky {
             say(&Line::Late { access_token: name(&token) });
         }
         let refused = api.refuses(&token).await;
         witness.called(refused);
-        if !risky && refused == Some(true) && clock.boot() - got >= remaining {
+        if !risky && refused == Some(true) && token.is_over(clock.boot()) {
             say(&Line::Late { access_token: name(&token) });
         }
     }
@@ -245,7 +244,7 @@ impl Witness {
         let token = result.inspect_err(|error| self.failed(error))?;
         if got == began {
             let mut tally = self.tally();
-            tally.expired += u64::from(token.remaining(began).is_zero());
+            tally.expired += u64::from(token.is_over(began));
             tally.stale += u64::from(began >= token.validity().mandatory_at);
         }
         if last.is_none_or(|last| last.fingerprint() != token.fingerprint()) {
@@ -275,7 +274,7 @@ impl Witness {
         say(&Line::Token {
             access_token: name(token),
             refresh_at: micros(validity.refresh_at),
-            expires_at: micros(validity.expires_at),
+            expires_at: micros(validity.end.instant().unwrap_or(Duration::MAX)),
         });
     }
 

@@ -79,6 +79,11 @@ pub enum LoginReason {
     LoggedOut,
     /// The token ended and there is no refresh token, or the provider has no endpoint for one.
     NoRefreshToken,
+    /// As [`NoRefreshToken`](Self::NoRefreshToken), but nobody said when the token ends: it is over by the lifetime that
+    /// is assumed of it.
+    AssumedLifetimeOver,
+    /// A resource server refused the token, and it cannot be renewed. Nobody said when it ends.
+    TokenRefused,
     /// The server refused the refresh token (`invalid_grant`): it expired, was revoked, or was used twice.
     RefreshTokenRefused,
     /// A refresh brought another person's `id_token`.
@@ -90,6 +95,26 @@ pub(crate) struct Refresh {
     pub(crate) fingerprint: Fingerprint,
 }
 
+/// How long an access token lives, counted from the request for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Lifetime {
+    /// So long, as the server or the token itself says.
+    Said(Duration),
+    /// Nobody says it. So long is assumed; or nothing is, and it lives until it is refused.
+    Unsaid { assumed: Option<Duration> },
+}
+
+impl Lifetime {
+    /// After which time it counts as over; `None` if it does not before it is refused.
+    pub(crate) fn end(self) -> Option<Duration> {
+        match self {
+            Self::Said(lifetime) => Some(lifetime),
+            Self::Unsaid { assumed } => assumed,
+        }
+    }
+}
+
 /// An access token as it was issued.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Issued {
@@ -97,7 +122,7 @@ pub(crate) struct Issued {
     pub(crate) scope: Scope,
     /// When the request for it was sent: its lifetime counts from there.
     pub(crate) obtained_at: Moment,
-    pub(crate) lifetime: Duration,
+    pub(crate) lifetime: Lifetime,
     pub(crate) refresh_after: Duration,
     pub(crate) mandatory_after: Duration,
     pub(crate) generation: u64,
@@ -112,16 +137,30 @@ impl Issued {
     }
 
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        !self.rejected && self.age(now) < self.refresh_after
+        !self.rejected && self.is_younger_than(self.refresh_after, now)
     }
 
     /// Whether it may be handed out without waiting for its successor.
     pub(crate) fn is_usable(&self, now: Moment) -> bool {
-        !self.rejected && self.age(now) < self.mandatory_after
+        !self.rejected && self.is_younger_than(self.mandatory_after, now)
     }
 
     pub(crate) fn is_expired(&self, now: Moment) -> bool {
-        self.age(now) >= self.lifetime
+        self.lifetime.end().is_some_and(|end| self.age(now) >= end)
+    }
+
+    /// Why a person is needed if it is over and nothing renews it.
+    pub(crate) fn why_over(&self) -> LoginReason {
+        match self.lifetime {
+            Lifetime::Said(_) => LoginReason::NoRefreshToken,
+            Lifetime::Unsaid { assumed: Some(_) } => LoginReason::AssumedLifetimeOver,
+            Lifetime::Unsaid { assumed: None } => LoginReason::TokenRefused,
+        }
+    }
+
+    /// Whether its age is still below `age`. One that nobody knows the end of has no age that matters.
+    fn is_younger_than(&self, age: Duration, now: Moment) -> bool {
+        self.lifetime.end().is_none() || self.age(now) < age
     }
 }
 

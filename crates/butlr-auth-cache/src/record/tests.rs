@@ -4,7 +4,7 @@ use butlr_auth_core::{AccessToken, Clock, Fingerprint, ManualClock, RefreshToken
 
 use super::Record;
 use crate::key::TokenKey;
-use crate::protocol::{Epoch, Issued, Ledger, Refresh};
+use crate::protocol::{Epoch, Issued, Ledger, Lifetime, Refresh};
 use crate::{Entry, Id};
 
 fn record() -> Record {
@@ -16,7 +16,7 @@ fn record() -> Record {
         fingerprint: access.fingerprint(),
         scope: "read:rooms".parse().unwrap(),
         obtained_at: ManualClock::new().now(),
-        lifetime: Duration::from_secs(1000),
+        lifetime: Lifetime::Said(Duration::from_secs(1000)),
         refresh_after: Duration::from_secs(700),
         mandatory_after: Duration::from_secs(900),
         generation: 1,

@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Moment, Token, TokenResponse, Validity};
+use butlr_auth_core::{ASSUMED_LIFETIME, End, Error, ErrorKind, Moment, Token, TokenResponse, Validity};
 
 use super::{Known, Renewal, Shared};
-use crate::protocol::{History, Issued, Offered, State};
+use crate::policy::Windows;
+use crate::protocol::{History, Issued, Lifetime, LoginReason, Offered, State};
 use crate::record::Record;
 use crate::{Entry, Event, metrics};
 
@@ -32,12 +33,15 @@ impl Current {
         // Counted from now, so that a token from another boot or host gets its place on this boot's clock. Before
         // the boot means over.
         let at = |after: Duration| now.boot.saturating_add(after).saturating_sub(age);
-        let validity = Validity::new(
-            at(issued.refresh_after),
-            at(issued.mandatory_after),
-            at(issued.lifetime),
-            issued.obtained_at.wall.checked_add(issued.lifetime),
-        );
+        let validity = match issued.lifetime {
+            Lifetime::Said(lifetime) => {
+                Validity::new(at(issued.refresh_after), at(issued.mandatory_after), End::At(at(lifetime)))
+            }
+            Lifetime::Unsaid { assumed: Some(assumed) } => {
+                Validity::new(at(issued.refresh_after), at(issued.mandatory_after), End::Assumed(at(assumed)))
+            }
+            Lifetime::Unsaid { assumed: None } => Validity::UNTIL_REFUSED,
+        };
         Some(Self {
             token: Token::new(access_token, issued.scope.clone(), validity),
             rejected: issued.rejected,
@@ -57,11 +61,16 @@ impl Current {
     }
 
     pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {
+        // Nothing is asked for because of a token that only a refusal ends.
+        if self.token.validity().end == End::Unknown {
+            return false;
+        }
         now.saturating_sub(self.obtained_at) < REJECTABLE_AGE.min(self.lifetime() / 4)
     }
 
+    /// How long it lives as a whole; for ever if nobody knows.
     fn lifetime(&self) -> Duration {
-        self.token.remaining(self.obtained_at)
+        self.token.remaining(self.obtained_at).unwrap_or(Duration::MAX)
     }
 
     /// Whether it is returned to a caller that has waited since `began` however short its life is: it came meanwhile,
@@ -69,16 +78,21 @@ impl Current {
     /// lives for no time at all is, besides, shared for a second.
     pub(super) fn is_issued_for(&self, began: Duration, now: Duration) -> bool {
         let Some(born) = self.born.filter(|_| !self.rejected) else { return false };
-        let serves = now < self.token.validity().expires_at || self.obtained_at >= began;
+        let serves = !self.token.is_over(now) || self.obtained_at >= began;
         (born >= began && serves) || (self.lifetime().is_zero() && now < born + Duration::from_secs(1))
     }
 }
 
 impl Shared {
-    /// Describes an issued token by when it was asked for and how long it lives.
-    pub(super) fn issued(&self, response: &TokenResponse, sent_at: Moment) -> Issued {
-        let lifetime = response.lifetime(self.endpoint.identity().assumed_lifetime);
-        let windows = self.setup.policy.windows(lifetime);
+    /// Describes an issued token by when it was asked for and how long it lives. `before`: what a renewal found.
+    pub(super) fn issued(
+        &self,
+        response: &TokenResponse,
+        sent_at: Moment,
+        before: Option<&Record>,
+    ) -> Issued {
+        let lifetime = self.lifetime(response, sent_at, before);
+        let windows = lifetime.end().map_or(Windows::NEVER, |end| self.setup.policy.windows(end));
         Issued {
             fingerprint: response.access_token.fingerprint(),
             // RFC 6749 §5.1: an answer without a scope granted what was asked for.
@@ -90,6 +104,24 @@ impl Shared {
             generation: 0,
             rejected: false,
         }
+    }
+
+    /// How long a token lives: as the server or the token says, else as the provider assumes. Where nothing is
+    /// assumed, one that renews itself is renewed after a while; and one that does not is good until it is refused,
+    /// unless the server did say something: that it is less than nothing. Of a token that was there before, that means
+    /// that it is over.
+    fn lifetime(&self, response: &TokenResponse, sent_at: Moment, before: Option<&Record>) -> Lifetime {
+        let negative = response.expires_in_negative;
+        let fingerprint = response.access_token.fingerprint();
+        if negative && before.is_some_and(|before| before.access_tokens.get(&fingerprint).is_some()) {
+            return Lifetime::Said(Duration::ZERO);
+        }
+        if let Some(lifetime) = response.lifetime(&sent_at) {
+            return Lifetime::Said(lifetime);
+        }
+        let has_means = !self.rotates() || before.is_some() || response.refresh_token.is_some();
+        let usual = || (negative || (has_means && self.can_renew())).then_some(ASSUMED_LIFETIME);
+        Lifetime::Unsaid { assumed: self.endpoint.identity().assumed_lifetime.or_else(usual) }
     }
 
     /// Reads what the store holds: `None` if there is no record.
@@ -131,7 +163,9 @@ impl Shared {
             state.not_before = Duration::ZERO;
         }
         drop(state);
-        if record.ledger.state == State::LoggedOut {
+        let is_refused =
+            matches!(record.ledger.state, State::NeedsLogin { why: LoginReason::TokenRefused, .. });
+        if record.ledger.state == State::LoggedOut || is_refused {
             self.forget();
             return;
         }
@@ -179,7 +213,7 @@ impl Shared {
         let published =
             made.is_some_and(|made| self.publish(&state, Current { born: Some(now.boot), ..made }));
         if let Some(replaced) = replaced.filter(|replaced| published && !replaced.rejected) {
-            metrics::replaced(self.provider(), replaced.token.remaining(now.boot));
+            metrics::replaced(self.provider(), replaced.token.remaining(now.boot).unwrap_or_default());
         }
         let made = record.ledger.history();
         if !state.known.as_ref().is_some_and(|known| known.history().is_newer_than(made)) {

@@ -46,6 +46,10 @@ impl Shared {
             LoginReason::NeverLoggedIn => "nobody has logged in",
             LoginReason::LoggedOut => "it was logged out",
             LoginReason::NoRefreshToken => "its token has ended and cannot be renewed",
+            LoginReason::AssumedLifetimeOver => {
+                "nobody says how long its token lives, its `assumed_lifetime` has passed, and it cannot be renewed"
+            }
+            LoginReason::TokenRefused => "its token was refused and cannot be renewed",
             LoginReason::RefreshTokenRefused => "the server refused its refresh token",
             LoginReason::IdentityChanged => "a renewal brought another person's identity",
         };

@@ -11,7 +11,7 @@ use crate::record::{Record, Subject};
 use crate::{Entry, Event, Id, Swap};
 
 /// A login or logout that keeps finding the record changed gives up after this many tries.
-const TRIES: u32 = 32;
+pub(super) const TRIES: u32 = 32;
 
 /// What became of a logout.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl Shared {
         let mut ledger = Ledger::new(Epoch { counter, login: Id::random() });
         ledger.fence = before.map_or(0, |ledger| ledger.fence) + 1;
         ledger.generation = 1;
-        let mut issued = self.issued(response, sent_at);
+        let mut issued = self.issued(response, sent_at, None);
         issued.generation = 1;
         if response.scope.is_none() {
             issued.scope = asked.clone();
@@ -243,7 +243,7 @@ impl Shared {
         }
     }
 
-    async fn replace(&self, before: Option<&Entry>, record: &Record) -> Result<bool, Error> {
+    pub(super) async fn replace(&self, before: Option<&Entry>, record: &Record) -> Result<bool, Error> {
         let write_id = Id::random();
         let entry = record.encode(write_id)?;
         match self.setup.store.compare_and_swap(&self.key(), before.map(Entry::write_id), &entry).await {

@@ -1,4 +1,4 @@
-use butlr_auth_core::{Error, Token};
+use butlr_auth_core::{End, Error, Token};
 
 use super::Session;
 use crate::{LoginReason, Promises, protocol::State};
@@ -42,7 +42,7 @@ impl Session {
         shared.adopt(read.as_ref().map(|(_, record)| record));
         let record = read.map(|(_, record)| record);
         let token = shared.current.load_full().map(|current| current.token.clone());
-        let alive = token.as_ref().is_some_and(|token| !token.remaining(shared.setup.clock.boot()).is_zero());
+        let alive = token.as_ref().is_some_and(|token| !token.is_over(shared.setup.clock.boot()));
         let has_refresh = record.as_ref().is_some_and(|record| record.ledger.refresh.is_some());
         let renewable = shared.can_renew() && (shared.setup.own_grant.is_some() || has_refresh);
         let state = match record.as_ref().map(|record| record.ledger.state) {
@@ -51,7 +51,10 @@ impl Session {
             None => SessionState::NeedsLogin(LoginReason::NeverLoggedIn),
             Some(State::LoggedOut) => SessionState::NeedsLogin(LoginReason::LoggedOut),
             Some(State::Active) if alive || renewable => SessionState::Active,
-            Some(State::Active) => SessionState::NeedsLogin(LoginReason::NoRefreshToken),
+            Some(State::Active) => SessionState::NeedsLogin(match token.as_ref().map(|t| t.validity().end) {
+                Some(End::Assumed(_)) => LoginReason::AssumedLifetimeOver,
+                _ => LoginReason::NoRefreshToken,
+            }),
         };
         let subject = record.and_then(|record| record.subject).map(|subject| subject.sub);
         Ok(SessionStatus { state, token, renewable, subject, promises: shared.setup.store.promises() })

@@ -136,8 +136,17 @@ async fn session(context: &Context, profile: &Profile) -> Check {
         return Check::failed("session", &failure.mend_by_login(&profile.login_command()));
     }
     use butlr_auth::Clock as _;
-    let remaining = status.token.as_ref().map(|token| token.remaining(context.clock.boot()));
-    match (remaining, status.renewable) {
+    use butlr_auth::core::End;
+    let boot = context.clock.boot();
+    let token = status.token.as_ref();
+    if token.is_some_and(|token| token.validity().end == End::Unknown) {
+        return Check::warned(
+            "session",
+            "good until the server refuses the token: nobody says how long it lives".to_owned(),
+            "set `assumed_lifetime` in the profile if you know it",
+        );
+    }
+    match (token.and_then(|token| token.remaining(boot)), status.renewable) {
         (Some(remaining), false) => Check::warned(
             "session",
             format!("good for {}, and then it ends: it cannot be renewed", shown(remaining)),

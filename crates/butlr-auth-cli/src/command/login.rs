@@ -2,21 +2,24 @@
 
 mod authorize;
 mod device;
+mod renewal;
 mod secrets;
 
 use std::path::PathBuf;
 
-use butlr_auth::{ErrorKind, Scope, Token};
+use butlr_auth::{Clock as _, ErrorKind, Scope, Token};
 use clap::Args;
 use serde_json::json;
 
 use self::authorize::Way;
+use self::renewal::Made;
 use crate::browser;
 use crate::config::{GrantName, StoreName};
 use crate::context::Context;
 use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lifetime;
 use crate::profile::{Choice, Profile, Source};
 use crate::shell;
 use crate::store::Decision;
@@ -122,7 +125,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         _ => {}
     }
     let scope = arguments.scope.clone().unwrap_or_else(|| profile.scope.clone());
-    let token = if arguments.with_token {
+    let mut token = if arguments.with_token {
         secrets::import(context, &profile).await?
     } else {
         match grant {
@@ -136,13 +139,47 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
             GrantName::DeviceCode => device::login(context, &profile, scope).await?,
             GrantName::AuthorizationCode | GrantName::Implicit => {
-                authorize::login(context, &profile, grant, scope, way(context, arguments)).await?
+                authorize::login(context, &profile, grant, scope, way(context, arguments), None).await?
             }
         }
     };
     decision.remember(context, &profile).await?;
-    report(context, &profile, &token)?;
+    let (renewable, why_not) = renewal(context, arguments, &profile, grant, &mut token).await?;
+    report(context, &profile, &token, renewable, why_not)?;
     Ok(Exit::Done)
+}
+
+/// Finds out whether the session renews itself; if it does not, offers what may change that, and says what would.
+async fn renewal(
+    context: &Context,
+    arguments: &Arguments,
+    profile: &Profile,
+    grant: GrantName,
+    token: &mut Token,
+) -> Result<(bool, Option<String>), Failure> {
+    let session = context.open(profile).await?;
+    if session.status().await?.renewable || profile.is_the_clients_own() {
+        return Ok((true, None));
+    }
+    let provider = if arguments.with_token {
+        profile.provider.clone()
+    } else {
+        context.endpoint(profile).provider().await?
+    };
+    let scope = arguments.scope.clone().unwrap_or_else(|| profile.scope.clone());
+    let made = Made { grant, imported: arguments.with_token, scope: &scope, provider: &provider };
+    if made.may_lack_consent() && renewal::once_more(context).await? {
+        let way = way(context, arguments);
+        match authorize::login(context, profile, grant, scope.clone(), way, Some("consent")).await {
+            Ok(with_consent) => *token = with_consent,
+            // The first login stands.
+            Err(failure) => context.output.warning(&failure.to_string()),
+        }
+        if session.status().await?.renewable {
+            return Ok((true, None));
+        }
+    }
+    Ok((false, Some(made.why_not_renewable(profile))))
 }
 
 /// The grant that flags ask for, or the profile's.
@@ -187,18 +224,32 @@ fn way(context: &Context, arguments: &Arguments) -> Way {
     if arguments.web || by_itself { Way::Browser } else { Way::Paste }
 }
 
-fn report(context: &Context, profile: &Profile, token: &Token) -> Result<(), Failure> {
-    let expires_at = token.validity().expires_at_wall.and_then(rfc3339);
+fn report(
+    context: &Context,
+    profile: &Profile,
+    token: &Token,
+    renewable: bool,
+    why_not: Option<String>,
+) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let expires_at = token.validity().expires_at(&now).and_then(rfc3339);
     if context.output.is_json() {
         context.output.document(&json!({
             "schema": 1,
             "profile": profile.name,
             "scope": token.scope().to_string(),
             "expires_at": expires_at,
+            "renewable": renewable,
         }))?;
     } else {
         let until = expires_at.map_or_else(String::new, |at| format!("; the token is good until {at}"));
         context.output.note(&format!("logged in as profile `{}`{until}", profile.name));
+    }
+    if let Some(why_not) = why_not {
+        context.output.note(&why_not);
+    }
+    if let Some(hint) = lifetime::hint(token, renewable, &now) {
+        context.output.note(&hint);
     }
     let shadowed = context.environment.is_set(environment::CLIENT_ID)
         && !matches!(profile.source, Source::EnvironmentClient | Source::CommandLine);

@@ -108,8 +108,10 @@ fn environment(
     token: &Token,
     more: &[Variable],
 ) -> Vec<(String, Zeroizing<String>)> {
-    let mut variables: Vec<_> =
-        form::variables(profile, token).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut variables: Vec<_> = form::variables(context, profile, token)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     for variable in more {
         let text = form::render(context, profile, token, variable.form);
         variables.push((variable.name.clone(), Zeroizing::new(text.trim_end().to_owned())));

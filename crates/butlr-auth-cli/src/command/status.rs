@@ -2,7 +2,8 @@
 
 mod online;
 
-use butlr_auth::{Clock as _, SessionState};
+use butlr_auth::core::{End, Fingerprint};
+use butlr_auth::{Clock as _, LoginReason, SessionState};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -10,9 +11,10 @@ use self::online::Online;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lifetime;
 use crate::profile::{Choice, Profile, Source};
 use crate::store::Place;
-use crate::time::{rfc3339, shown};
+use crate::time::rfc3339;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,8 +121,21 @@ impl<'a> Report<'a> {
     /// Asks the server about a token that is good by the clock.
     async fn ask(&mut self, context: &Context) {
         let now = context.clock.boot();
-        if let Some(token) = self.token.as_ref().filter(|token| !token.remaining(now).is_zero()) {
-            self.online = Some(Online::ask(context, self.profile, token).await);
+        let Some(token) = self.token.as_ref().filter(|token| !token.is_over(now)) else { return };
+        let online = Online::ask(context, self.profile, token).await;
+        if matches!(online, Online::NotGood) && token.validity().end == End::Unknown {
+            self.refuse(context, token.fingerprint()).await;
+        }
+        self.online = Some(online);
+    }
+
+    /// Nothing but a refusal ends a token that nobody knows the end of.
+    async fn refuse(&mut self, context: &Context, refused: Fingerprint) {
+        let Ok(session) = context.open(self.profile).await else { return };
+        if session.status().await.is_ok() {
+            session.reject(&refused);
+            session.shutdown().await;
+            self.needs_login = Some(why(LoginReason::TokenRefused));
         }
     }
 
@@ -150,8 +165,9 @@ impl<'a> Report<'a> {
 
     fn document(&self, context: &Context) -> Value {
         let profile = self.profile;
-        let now = context.clock.boot();
-        let ends = self.token.as_ref().and_then(|token| token.validity().expires_at_wall);
+        let now = context.clock.now();
+        let ends = self.token.as_ref().and_then(|token| token.validity().expires_at(&now));
+        let remaining = self.token.as_ref().and_then(|token| token.remaining(now.boot));
         json!({
             "schema": 1,
             "profile": profile.name,
@@ -168,7 +184,7 @@ impl<'a> Report<'a> {
             "subject": self.subject,
             "scope": self.token.as_ref().map(|token| token.scope().to_string()),
             "expires_at": ends.and_then(rfc3339),
-            "expires_in": self.token.as_ref().filter(|_| ends.is_some()).map(|token| token.remaining(now).as_secs()),
+            "expires_in": ends.and(remaining).map(|remaining| remaining.as_secs()),
             "online": self.online.as_ref().map(Online::document),
             "renewable": self.renewable,
             "configuration": context.config().ok().map(|config| config.path.display().to_string()),
@@ -206,15 +222,7 @@ impl<'a> Report<'a> {
         rows.extend(profile.username.as_ref().map(|username| ("user name", escape(username))));
         rows.extend(self.subject.as_ref().map(|subject| ("subject", escape(subject))));
         if let Some(token) = &self.token {
-            let remaining = token.remaining(context.clock.boot());
-            rows.push((
-                "token",
-                match token.validity().expires_at_wall.and_then(rfc3339) {
-                    None => "does not expire".to_owned(),
-                    Some(at) if remaining.is_zero() => format!("expired at {at}"),
-                    Some(at) => format!("until {at}, in {}", shown(remaining)),
-                },
-            ));
+            rows.push(("token", lifetime::shown(token, self.renewable, &context.clock.now())));
             if !token.scope().is_empty() {
                 rows.push(("scope", token.scope().to_string()));
             }
@@ -235,6 +243,10 @@ pub(super) fn why(reason: butlr_auth::LoginReason) -> &'static str {
         LoginReason::NeverLoggedIn => "nobody has logged in",
         LoginReason::LoggedOut => "it was logged out",
         LoginReason::NoRefreshToken => "its token has ended and cannot be renewed",
+        LoginReason::AssumedLifetimeOver => {
+            "nobody says how long its token lives, and `assumed_lifetime` has passed"
+        }
+        LoginReason::TokenRefused => "its token was refused and cannot be renewed",
         LoginReason::RefreshTokenRefused => "the server refused its refresh token",
         LoginReason::IdentityChanged => "a renewal brought another person's identity",
         _ => "its session has ended",

@@ -5,6 +5,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use butlr_auth::core::End;
 use butlr_auth::{Clock as _, ErrorKind, Session, SessionState, Token};
 use clap::Args;
 use zeroize::Zeroizing;
@@ -14,8 +15,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file;
 use crate::form::{self, Form};
+use crate::lifetime;
 use crate::profile::Profile;
 use crate::time::parse_duration;
+use crate::told;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,7 +82,7 @@ impl Arguments {
         if context.output.is_json() {
             form::render(context, profile, token, Form::Json)
         } else if self.shell {
-            form::exports(profile, token)
+            form::exports(context, profile, token)
         } else {
             form::render(context, profile, token, self.format)
         }
@@ -94,6 +97,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     let session = context.open(&profile).await?;
     let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
+    if token.validity().end == End::Unknown && told::is_due(context, &profile, "the end is unknown") {
+        let hint = lifetime::hint(&token, false, &context.clock.now()).unwrap_or_default();
+        context.output.note(&format!("`{}`: {hint}", profile.name));
+    }
     let text = arguments.text(context, &profile, &token);
     match &arguments.output {
         Some(path) => write(path, &text)?,
@@ -125,8 +132,7 @@ pub(super) async fn outliving(
     min_ttl: Duration,
 ) -> Result<Token, Failure> {
     let token = session.token_outliving(min_ttl).await?;
-    let remaining = token.remaining(context.clock.boot());
-    if remaining < min_ttl {
+    if let Some(remaining) = token.remaining(context.clock.boot()).filter(|remaining| *remaining < min_ttl) {
         context.output.warning(&format!(
             "the server's tokens live shorter than --min-ttl: this one for {}",
             crate::time::shown(remaining)
@@ -142,7 +148,7 @@ fn stored(
     status: butlr_auth::SessionStatus,
 ) -> Result<Token, Failure> {
     let now = context.clock.boot();
-    let good = |token: &Token| token.remaining(now) > min_ttl;
+    let good = |token: &Token| !token.is_over(now) && token.outlives(min_ttl, now);
     if let Some(token) = status.token.filter(good) {
         return Ok(token);
     }

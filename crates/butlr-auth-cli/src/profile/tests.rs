@@ -21,7 +21,8 @@ const CONFIG: &str = r#"
     token = "https://as.example.com/token"
 "#;
 
-fn chosen<const N: usize>(
+/// The profile that these words choose.
+pub(crate) fn chosen<const N: usize>(
     arguments: &[&str],
     config: &str,
     variables: [(&'static str, &'static str); N],

@@ -13,6 +13,12 @@ fn durations_are_written_with_a_unit_or_as_seconds() {
     check("5m", Some(300));
     check("1h 30m", Some(5400));
     check("90", Some(90));
+    check("1d", Some(86_400));
+    check("365d", Some(365 * 86_400));
+    check("1d 12h", Some(129_600));
+    check("3650 days", Some(3650 * 86_400));
+    check("-1d", None);
+    check("1y", None);
     check("-1s", None);
     check("soon", None);
     check("", None);

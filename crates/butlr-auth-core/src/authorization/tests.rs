@@ -50,6 +50,29 @@ fn a_provider_cannot_repeat_what_the_request_says_itself() {
     AuthorizationRequest::code(&provider, &ClientId::new("cli"), REDIRECT, Scope::empty()).unwrap();
 }
 
+/// The `prompt` of a request for `scope` at a server that announces these values.
+fn prompt(provider: &Provider, scope: &str, announced: &[&str]) -> Option<String> {
+    let provider = provider.clone().with_prompt_values(announced.iter().copied());
+    let request =
+        AuthorizationRequest::code(&provider, &ClientId::new("cli"), REDIRECT, scope.parse().unwrap());
+    sent(&request.unwrap()).remove("prompt")
+}
+
+//= https://openid.net/specs/openid-connect-core-1_0.html#section-11
+//= type=test
+//# the prompt parameter value MUST contain consent unless other conditions for processing the request permitting
+//# offline access to the requested resources are in place;
+#[test]
+fn consent_is_asked_for_unasked_only_for_offline_access_and_where_it_is_announced() {
+    let announced = ["none", "login", "consent"];
+    assert_eq!(prompt(&provider(), "openid offline_access", &announced).as_deref(), Some("consent"));
+    assert_eq!(prompt(&provider(), "openid", &announced), None);
+    assert_eq!(prompt(&provider(), "openid offline_access", &["none", "login"]), None);
+    assert_eq!(prompt(&provider(), "openid offline_access", &[]), None);
+    let configured = provider().with_authorization_parameter("prompt", "login");
+    assert_eq!(prompt(&configured, "openid offline_access", &announced).as_deref(), Some("login"));
+}
+
 #[track_caller]
 fn check_refused(request: &mut AuthorizationRequest, redirect: &str, kind: ErrorKind, says: &str) {
     let error = request.accept(redirect).unwrap_err();

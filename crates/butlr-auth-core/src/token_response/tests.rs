@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{LONGEST_LIFETIME, TokenResponse};
-use crate::{Delivery, ErrorCode, ErrorKind, Hint, Leniency};
+use crate::{Clock as _, Delivery, ErrorCode, ErrorKind, Hint, Leniency, ManualClock};
 
 fn parse(body: &str) -> Result<TokenResponse, crate::Error> {
     TokenResponse::from_json(body.as_bytes(), &Leniency::default())
@@ -56,14 +56,14 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
 // Security: C3.
 #[test]
 fn a_negative_lifetime_is_an_unknown_one_and_not_the_end_that_the_token_names() {
-    let assumed = Duration::from_secs(600);
+    let now = ManualClock::new().now();
     for negative in ["-1", "-1.0", "-9223372036854775808", "\"-1\""] {
         let response = with(&format!(r#""expires_in":{negative}"#)).unwrap();
         assert!(response.expires_in_negative && response.expires_in.is_none(), "{negative}");
-        assert_eq!(response.lifetime(assumed), assumed, "{negative}");
+        assert_eq!(response.lifetime(&now), None, "{negative}");
     }
     let jwt = r#"{"access_token":"eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjEwMCwiZXhwIjoxNjB9.c2ln","expires_in":-1}"#;
-    assert_eq!(parse(jwt).unwrap().lifetime(assumed), assumed);
+    assert_eq!(parse(jwt).unwrap().lifetime(&now), None);
     assert!(!with(r#""expires_in":0"#).unwrap().expires_in_negative);
 }
 
@@ -73,17 +73,6 @@ fn an_enormous_lifetime_is_cut_to_ten_years() {
     for value in ["9223372036854775807", "18446744073709551615", "18446744073709551616", "1e300"] {
         check_expires_in(value, Some(LONGEST_LIFETIME.as_secs()));
     }
-}
-
-// Security: C3.
-#[test]
-fn without_expires_in_the_jwt_or_the_assumption_decides() {
-    let assumed = Duration::from_secs(600);
-    assert_eq!(with(r#""scope":"a""#).unwrap().lifetime(assumed), assumed);
-    let jwt =
-        r#"{"access_token":"eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjEwMCwiZXhwIjoxNjB9.c2ln","token_type":"Bearer"}"#;
-    assert_eq!(parse(jwt).unwrap().lifetime(assumed), Duration::from_secs(60));
-    assert_eq!(with(r#""expires_in":5"#).unwrap().lifetime(assumed), Duration::from_secs(5));
 }
 
 // Security: C6.

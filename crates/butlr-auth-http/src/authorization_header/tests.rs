@@ -11,7 +11,7 @@ struct Fixed;
 #[async_trait]
 impl TokenSource for Fixed {
     async fn token(&self) -> Result<Token, Error> {
-        Ok(Token::new(AccessToken::new("token")?, Scope::empty(), Validity::FOREVER))
+        Ok(Token::new(AccessToken::new("token")?, Scope::empty(), Validity::UNTIL_REFUSED))
     }
 
     fn reject(&self, _: &Fingerprint) {}

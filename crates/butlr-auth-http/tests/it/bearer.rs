@@ -36,7 +36,7 @@ impl Source {
 #[async_trait]
 impl TokenSource for Source {
     async fn token(&self) -> Result<Token, Error> {
-        Ok(Token::new(AccessToken::new(self.current())?, Scope::empty(), Validity::FOREVER))
+        Ok(Token::new(AccessToken::new(self.current())?, Scope::empty(), Validity::UNTIL_REFUSED))
     }
 
     fn reject(&self, rejected: &Fingerprint) {

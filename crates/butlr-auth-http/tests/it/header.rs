@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth_core::{
-    AccessToken, Clock, Error, ErrorKind, Fingerprint, ManualClock, Moment, Scope, Token, TokenSource,
+    AccessToken, Clock, End, Error, ErrorKind, Fingerprint, ManualClock, Moment, Scope, Token, TokenSource,
     Validity,
 };
 use butlr_auth_http::AuthorizationHeader;
@@ -85,7 +85,7 @@ impl Clock for CountingClock {
 
 fn token(value: &str, refresh_at: Duration) -> Token {
     let hour = Duration::from_secs(3600);
-    let validity = Validity::new(refresh_at, refresh_at + hour, refresh_at + 2 * hour, None);
+    let validity = Validity::new(refresh_at, refresh_at + hour, End::At(refresh_at + 2 * hour));
     Token::new(AccessToken::new(value).unwrap(), Scope::empty(), validity)
 }
 

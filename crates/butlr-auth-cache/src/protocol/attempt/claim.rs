@@ -4,7 +4,9 @@ use butlr_auth_core::{Fingerprint, Moment};
 
 use super::{Attempt, GUARD, Goal, Holding, LEASE_TTL, Phase};
 use crate::Event;
-use crate::protocol::{Action, Intent, Lease, Ledger, LoginReason, Outcome, Pause, Refresh, State, Watched};
+use crate::protocol::{
+    Action, Intent, Issued, Lease, Ledger, LoginReason, Outcome, Pause, Refresh, State, Watched,
+};
 
 impl Attempt {
     /// Looks at the record and finds out what is to be done.
@@ -41,8 +43,8 @@ impl Attempt {
             return self.done(Outcome::BackingOff(failure));
         }
         if self.terms.rotates && (ledger.refresh.is_none() || !self.terms.supported) {
-            let outcome =
-                if usable { Outcome::Deferred } else { Outcome::LoginRequired(LoginReason::NoRefreshToken) };
+            let why = issued.map_or(LoginReason::NoRefreshToken, Issued::why_over);
+            let outcome = if usable { Outcome::Deferred } else { Outcome::LoginRequired(why) };
             return self.done(outcome);
         }
         // Whoever waits has got the usable token from this very load.

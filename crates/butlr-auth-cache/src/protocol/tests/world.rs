@@ -10,7 +10,7 @@ use super::process::{Claim, Doing, Process, Task};
 use super::server::{Rules, Server, access_token, refresh_token};
 use super::store::{Outage, Store};
 use crate::key::TokenKey;
-use crate::protocol::{Attempt, Epoch, Issued, Ledger, Refresh, State, Terms};
+use crate::protocol::{Attempt, Epoch, Issued, Ledger, Lifetime, Refresh, State, Terms};
 use crate::{Id, RefreshPolicy};
 
 pub(super) const BEAT: Duration = Duration::from_millis(1500);
@@ -236,7 +236,11 @@ impl World {
             });
             let windows = process.current.as_ref().map_or([now; 3], |(_, issued)| {
                 let at = |after| issued.obtained_at.boot + after;
-                [at(issued.refresh_after), at(issued.mandatory_after), at(issued.lifetime)]
+                [
+                    at(issued.refresh_after),
+                    at(issued.mandatory_after),
+                    at(issued.lifetime.end().unwrap_or(Duration::MAX)),
+                ]
             });
             task.into_iter().chain(windows).chain([process.not_before, process.failed_until])
         });
@@ -359,7 +363,7 @@ impl World {
             fingerprint: access_token(self.server.issued),
             scope: Scope::default(),
             obtained_at: self.moment(),
-            lifetime,
+            lifetime: Lifetime::Said(lifetime),
             refresh_after: windows.refresh_after,
             mandatory_after: windows.mandatory_after,
             generation: 0,

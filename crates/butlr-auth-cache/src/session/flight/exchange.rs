@@ -71,7 +71,7 @@ impl Flight {
 
     /// Puts what the server issued where the next record will be made from.
     fn receive(&mut self, response: &TokenResponse, sent_at: Moment) -> Received {
-        let issued = self.shared.issued(response, sent_at);
+        let issued = self.shared.issued(response, sent_at, Some(&self.record));
         self.record.access_tokens.insert(issued.fingerprint, response.access_token.clone());
         let stranger = response.id_token.as_ref().is_some_and(|id_token| self.is_stranger(id_token));
         if let Some(id_token) = response.id_token.as_ref().filter(|_| !stranger) {

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use butlr_auth::Clock as _;
 use zeroize::Zeroizing;
 
 use super::{Asked, is_ours, token};
@@ -39,7 +40,7 @@ async fn get(context: &Context, profile: &Profile, username: &str) -> Result<(),
     let token = token(context, profile).await?;
     let mut answer =
         Zeroizing::new(format!("username={username}\npassword={}\n", token.access_token().expose()));
-    let ends = token.validity().expires_at_wall;
+    let ends = token.validity().expires_at(&context.clock.now());
     if let Some(ends) = ends.and_then(|ends| ends.duration_since(SystemTime::UNIX_EPOCH).ok()) {
         answer.push_str(&format!("password_expiry_utc={}\n", ends.as_secs()));
     }

@@ -33,13 +33,15 @@ pub(super) enum Way {
     Paste,
 }
 
-/// Sends a person to the server and takes what comes back.
+/// Sends a person to the server and takes what comes back. `prompt`: what the server shall ask the person for, beyond
+/// what the profile says.
 pub(super) async fn login(
     context: &Context,
     profile: &Profile,
     grant: GrantName,
     scope: Scope,
     way: Way,
+    prompt: Option<&str>,
 ) -> Result<Token, Failure> {
     if way == Way::Paste && terminal::is_present() {
         ask_for(context, "the address that you end on", "give it on stdin, one line")?;
@@ -47,8 +49,12 @@ pub(super) async fn login(
     let endpoint = context.endpoint(profile);
     let http = spinner::during(&context.output, "asking the server", endpoint.http()).await?;
     let session = context.open(profile).await?;
+    let mut provider = http.provider().clone();
+    if let Some(prompt) = prompt {
+        provider = provider.with_authorization_parameter("prompt", prompt);
+    }
     let ask = |redirect_uri: &str| {
-        let (provider, client_id) = (http.provider(), &profile.client_id);
+        let (provider, client_id) = (&provider, &profile.client_id);
         if grant == GrantName::Implicit {
             AuthorizationRequest::implicit(provider, client_id, redirect_uri, scope)
         } else {

@@ -1,6 +1,6 @@
 //! Logins by a secret: a password, the client's own, or a token that another program got.
 
-use butlr_auth::{AccessToken, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse};
+use butlr_auth::{AccessToken, Clock as _, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse};
 use zeroize::Zeroizing;
 
 use super::Arguments;
@@ -116,6 +116,8 @@ pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token
         return Err(Failure::configuration(message).mend("name a profile of a person"));
     }
     let token = AccessToken::new(secret::from_stdin().await?.trim())?;
+    let imported = TokenResponse::imported(token, &context.clock.now())
+        .map_err(|error| Failure::from(error).mend("import a token that is still good"))?;
     let session: Session = context.open(profile).await?;
-    Ok(session.login_with(TokenResponse::new(token)).await?)
+    Ok(session.login_with(imported).await?)
 }

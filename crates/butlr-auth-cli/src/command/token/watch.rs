@@ -69,7 +69,7 @@ impl Kept<'_> {
         let Some(path) = self.arguments.output.as_deref() else { return Ok(()) };
         let token = outliving(self.context, self.session, self.min_ttl).await?;
         let remaining = token.remaining(self.context.clock.boot());
-        if remaining < self.min_ttl {
+        if let Some(remaining) = remaining.filter(|remaining| *remaining < self.min_ttl) {
             // No token of this server lives so long: asking for it again and again would bring none that does.
             self.min_ttl = remaining / 2;
         }
