@@ -1,7 +1,7 @@
 //! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
 
 use butlr_auth::core::Fingerprint;
-use butlr_auth::{Bearer, EndpointUrl, Session};
+use butlr_auth::{Bearer, EndpointUrl, Network, Session};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::http;
+use crate::network;
 use crate::profile::Profile;
 
 /// Sends requests with a session's token.
@@ -18,6 +19,7 @@ pub(crate) struct Api {
     base_url: EndpointUrl,
     login_command: String,
     http: reqwest::Client,
+    network: Network,
 }
 
 /// One request, kept whole so that it can be sent again.
@@ -43,12 +45,14 @@ impl Api {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
                 .mend("set `base_url` in the profile, or give --base-url")
         })?;
-        let http = http::client(&base_url, context.global.timeout)?;
+        let network = network::open(&profile.network, &context.environment).await?;
+        let http = http::client(&network, &base_url, context.global.timeout)?;
         Ok(Self {
             session: context.open(profile).await?,
             base_url,
             login_command: profile.login_command(),
             http,
+            network,
         })
     }
 
@@ -98,8 +102,12 @@ impl Api {
         if let Some(body) = &request.body {
             sent = sent.body(body.clone());
         }
-        let mut response =
-            sent.send().await.map_err(|error| http::unreachable(&self.base_url.host(), &error))?;
+        let mut response = match sent.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return Err(http::unreachable(&self.network, &self.base_url, "the call", error).await);
+            }
+        };
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         tracing::debug!(method = %request.method, path = request.url.path(), %status, "called the API");
         let body = http::body(response, &self.base_url.host()).await?;

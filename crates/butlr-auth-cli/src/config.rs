@@ -2,6 +2,7 @@
 
 mod edit;
 mod malformed;
+mod network;
 mod profile;
 mod secret;
 mod source;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 
 pub(crate) use edit::Edited;
 use malformed::malformed;
+pub(crate) use network::{CertificateConfig, NetworkConfig, ProxyConfig};
 pub(crate) use profile::{BodyName, GrantName, Preset, ProfileConfig};
 pub(crate) use secret::SecretConfig;
 pub(crate) use stores::{StoreName, StoresConfig, UrlConfig};
@@ -112,13 +114,23 @@ impl Config {
         for secret in of_profiles.chain(self.stores.secrets_mut()) {
             *secret = secret.clone().without_commands(&self.path);
         }
+        for profile in self.profiles.values_mut() {
+            if let Some(ProxyConfig::Secret(secret)) = &mut profile.proxy {
+                *secret = secret.clone().without_commands(&self.path);
+            }
+        }
         self
     }
 
     /// The variables of the environment that hold a secret of any profile or store.
     pub(crate) fn secret_variables(&self) -> Vec<String> {
         let of_clients = self.profiles.values().filter_map(|profile| profile.client_secret.as_ref());
+        let of_proxies = self.profiles.values().filter_map(|profile| match &profile.proxy {
+            Some(ProxyConfig::Secret(secret)) => Some(secret),
+            _ => None,
+        });
         of_clients
+            .chain(of_proxies)
             .chain(self.stores.secrets())
             .filter_map(|secret| match secret {
                 SecretConfig::Env(name) => Some(name.clone()),
@@ -130,6 +142,16 @@ impl Config {
     /// The settings of stores, every path resolved.
     pub(crate) fn stores(&self, environment: &Environment) -> StoresConfig {
         self.stores.clone().resolved(|path| self.resolve(path, environment))
+    }
+
+    /// How a profile's servers are reached, every path resolved.
+    pub(crate) fn network(&self, described: &ProfileConfig, environment: &Environment) -> NetworkConfig {
+        let configured = NetworkConfig {
+            ca_file: described.ca_file.clone(),
+            proxy: described.proxy.clone(),
+            client_certificate: described.client_certificate.clone(),
+        };
+        configured.resolved(|path| self.resolve(path, environment))
     }
 
     /// Where a secret is, its path resolved.

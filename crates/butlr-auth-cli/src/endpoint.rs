@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth::core::{EndpointIdentity, RefreshError, Revocation};
+use butlr_auth::http::JwksEndpoint;
 use butlr_auth::verify::{ExpectedIdToken, KeySet, Verifier, VerifyingEndpoint};
 use butlr_auth::{
-    ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, Provider, TokenEndpoint,
+    ClientSecret, Error, ErrorKind, Grant, GrantType, HttpTokenEndpoint, Network, Provider, TokenEndpoint,
     TokenResponse,
 };
 use tokio::sync::OnceCell;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::network;
 use crate::profile::Profile;
 use crate::servers::Servers;
 
@@ -25,6 +27,7 @@ pub(crate) struct ProfileEndpoint {
     servers: Servers,
     timeout: Duration,
     identity: EndpointIdentity,
+    network: OnceCell<Network>,
     http: OnceCell<HttpTokenEndpoint>,
     /// What `id_token`s are signed with, if that is the client's secret.
     shared: OnceLock<ClientSecret>,
@@ -44,6 +47,7 @@ impl ProfileEndpoint {
             servers,
             timeout,
             identity,
+            network: OnceCell::new(),
             http: OnceCell::new(),
             shared: OnceLock::new(),
         }
@@ -58,7 +62,7 @@ impl ProfileEndpoint {
     pub(crate) async fn check_redirect(&self, response: &TokenResponse) -> Result<(), Error> {
         let Some(id_token) = &response.id_token else { return Ok(()) };
         let http = self.http().await?;
-        let Some(verifier) = verifier(http, self.shared.get())? else { return Ok(()) };
+        let Some(verifier) = self.verifier(http).await? else { return Ok(()) };
         let expected = ExpectedIdToken::by_client(self.identity.client_id.as_str());
         let expected = expected.access_token(&response.access_token).on_redirect();
         verifier.id_token(id_token.expose(), expected).await.map(drop).map_err(|error| {
@@ -71,10 +75,33 @@ impl ProfileEndpoint {
     pub(crate) async fn provider(&self) -> Result<Provider, Error> {
         match &self.profile.issuer {
             Some(by) => {
-                let metadata = self.servers.metadata(&by.issuer, self.timeout).await?;
+                let network = self.network().await?;
+                let metadata = self.servers.metadata(&by.issuer, self.timeout, network).await?;
                 self.profile.completed(by, &metadata).map_err(into_error)
             }
             None => Ok(self.profile.provider.clone()),
+        }
+    }
+
+    async fn network(&self) -> Result<&Network, Error> {
+        let opened = || async { network::open(&self.profile.network, &self.environment).await };
+        self.network.get_or_try_init(opened).await.map_err(into_error)
+    }
+
+    /// What checks the `id_token`s of a server that says who it is and where its keys are.
+    async fn verifier(&self, http: &HttpTokenEndpoint) -> Result<Option<Verifier>, Error> {
+        if let (Some(issuer), Some(secret)) = (http.provider().issuer(), self.shared.get()) {
+            // No public key has a say in it.
+            let keys = KeySet::from_json(br#"{"keys":[]}"#)?;
+            let verifier = Verifier::builder(issuer).keys(keys);
+            return verifier.danger_id_token_hs256(secret.clone()).build().map(Some);
+        }
+        match (http.provider().issuer(), http.provider().jwks_uri()) {
+            (Some(issuer), Ok(uri)) => {
+                let keys = JwksEndpoint::at(uri.clone()).network(self.network().await?.clone());
+                Verifier::builder(issuer).key_source(keys).build().map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -82,7 +109,9 @@ impl ProfileEndpoint {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
         let secret = profile.secret.fetch("client secret", &self.environment).await.map_err(into_error)?;
-        let builder = HttpTokenEndpoint::builder(self.provider().await?).timeout(self.timeout);
+        let network = self.network().await?.clone();
+        let builder =
+            HttpTokenEndpoint::builder(self.provider().await?).timeout(self.timeout).network(network);
         let builder = match secret {
             Some(secret) => {
                 let secret = ClientSecret::new(secret.as_str())?;
@@ -103,19 +132,6 @@ impl ProfileEndpoint {
     }
 }
 
-/// What checks the `id_token`s of a server that says who it is and where its keys are.
-fn verifier(http: &HttpTokenEndpoint, shared: Option<&ClientSecret>) -> Result<Option<Verifier>, Error> {
-    if let (Some(issuer), Some(secret)) = (http.provider().issuer(), shared) {
-        // No public key has a say in it.
-        let keys = KeySet::from_json(br#"{"keys":[]}"#)?;
-        return Verifier::builder(issuer).keys(keys).danger_id_token_hs256(secret.clone()).build().map(Some);
-    }
-    match (http.provider().issuer(), http.provider().jwks_uri()) {
-        (Some(issuer), Ok(uri)) => Verifier::builder(issuer).jwks_uri(uri.clone()).build().map(Some),
-        _ => Ok(None),
-    }
-}
-
 /// Carries a failure through the session, which knows the library's errors only. It comes out as it went in.
 fn into_error(failure: Failure) -> Error {
     let kind = match failure.exit {
@@ -130,7 +146,7 @@ impl TokenEndpoint for ProfileEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
         tracing::trace!(grant_type = grant.grant_type().as_str(), "ask for a token");
         let http = self.http().await?;
-        match verifier(http, self.shared.get())? {
+        match self.verifier(http).await? {
             Some(verifier) => VerifyingEndpoint::new(http.clone(), verifier).exchange(grant).await,
             None => http.exchange(grant).await,
         }

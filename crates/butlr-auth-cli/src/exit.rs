@@ -46,6 +46,7 @@ pub(crate) fn of_kind(kind: ErrorKind) -> (Exit, &'static str) {
         ErrorKind::Throttled => (Exit::Temporary, "throttled"),
         ErrorKind::ServerFailed => (Exit::Temporary, "server_failed"),
         ErrorKind::Busy => (Exit::Temporary, "busy"),
+        ErrorKind::StoreUnreachable => (Exit::Temporary, "store_unreachable"),
         ErrorKind::Storage => (Exit::Storage, "storage"),
         ErrorKind::CorruptRecord => (Exit::Storage, "corrupt_record"),
         _ => (Exit::Unexpected, "unexpected"),

@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::fmt;
 
 use butlr_auth::core::text::escape;
-use butlr_auth::{Error, ErrorKind};
+use butlr_auth::{Error, ErrorKind, NetworkFault};
 
 use crate::exit::{self, Exit};
 use crate::mend;
+use crate::network;
 
 /// A failure, as a person and a script need it.
 #[derive(Clone, Debug)]
@@ -115,10 +116,17 @@ impl From<Error> for Failure {
 
 /// What usually helps, where the message does not say it already.
 fn mend_of(error: &Error) -> Option<String> {
+    let fault = error.source().and_then(|source| source.downcast_ref::<NetworkFault>());
+    if let Some(help) = fault.and_then(network::help) {
+        return Some(help.to_owned());
+    }
     if let Some(mend) = mend::of(error) {
         return Some(mend);
     }
     let text = match error.kind() {
+        ErrorKind::Configuration if has_no_authorities(error) => {
+            "install this machine's authorities (the package ca-certificates), or name some by SSL_CERT_FILE or `ca_file`"
+        }
         ErrorKind::Unsupported => "configure the endpoint in the profile's `endpoints`, or use another grant",
         ErrorKind::InvalidCallback => "start again, and paste the whole address of the page you end on",
         ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled | ErrorKind::ServerFailed => {
@@ -127,12 +135,27 @@ fn mend_of(error: &Error) -> Option<String> {
                 None => "try again in a moment".to_owned(),
             });
         }
+        ErrorKind::StoreUnreachable => {
+            "see whether the database runs and is reachable; its address is in `[stores.…]` of the configuration"
+        }
         ErrorKind::Storage if is_unwritable(error) => {
             "set BUTLR_AUTH_STATE_DIR to a folder that this user can write"
         }
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// Whether the machine trusts nobody at all, as an image without anything has it.
+fn has_no_authorities(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        if source.to_string().contains("No CA certificates") {
+            return true;
+        }
+        cause = source.source();
+    }
+    false
 }
 
 /// Whether a store failed because this user may not write there.

@@ -31,6 +31,7 @@ mod keyring;
 mod lifetime;
 mod logging;
 mod mend;
+mod network;
 mod output;
 mod ownership;
 mod paste;

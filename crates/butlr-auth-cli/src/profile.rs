@@ -10,7 +10,7 @@ use butlr_auth::cache::{Party, SessionKey};
 use butlr_auth::core::{EndpointIdentity, Metadata};
 use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 
-use crate::config::{GrantName, Preset, ProfileConfig};
+use crate::config::{GrantName, NetworkConfig, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
@@ -52,6 +52,8 @@ pub(crate) struct Profile {
     pub(crate) base_url: Option<(EndpointUrl, &'static str)>,
     /// Whether it is configured, and so bound to its own host whatever the environment says.
     pub(crate) ignores_base_url: bool,
+    /// How its servers are reached.
+    pub(crate) network: NetworkConfig,
     /// Where its session is to be kept.
     pub(crate) store: StoreChoice,
     /// What would have been used if this had not won.

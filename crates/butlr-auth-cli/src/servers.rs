@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use butlr_auth::Error;
 use butlr_auth::core::{Fingerprint, Metadata};
 use butlr_auth::http::Discovery;
+use butlr_auth::{Error, Network};
 
 use crate::file::{self, File};
 
@@ -27,10 +27,15 @@ impl Servers {
     }
 
     /// What the server says of itself, from the file as long as it is good.
-    pub(crate) async fn metadata(&self, issuer: &str, timeout: Duration) -> Result<Arc<Metadata>, Error> {
+    pub(crate) async fn metadata(
+        &self,
+        issuer: &str,
+        timeout: Duration,
+        network: &Network,
+    ) -> Result<Arc<Metadata>, Error> {
         let path = self.path(issuer);
         let kept = path.as_deref().and_then(read);
-        let mut builder = Discovery::builder(issuer).timeout(timeout);
+        let mut builder = Discovery::builder(issuer).timeout(timeout).network(network.clone());
         if let Some(kept) = &kept {
             builder = builder.kept(kept.as_str());
         }

@@ -215,11 +215,35 @@ async fn open_place(context: &Context, profile: &Profile) -> Result<Arc<dyn Toke
     })
 }
 
+/// The policy by which a server drops sessions, if the profile's is in one that does. What cannot be asked is not said:
+/// whoever reads next says what is wrong.
+pub(crate) async fn eviction(context: &Context, profile: &Profile) -> Option<String> {
+    #[cfg(feature = "redis")]
+    if Place::of(context, profile).is_ok_and(|place| place.name == StoreName::Redis) {
+        let store = redis::open(context, &profile.store.settings.redis).await.ok()?;
+        return store.eviction().await.ok().flatten();
+    }
+    let _ = (context, profile);
+    None
+}
+
+/// Says what becomes of sessions there, and what helps.
+pub(crate) fn evicts(policy: &str) -> String {
+    format!(
+        "this redis drops sessions when its memory is full (maxmemory-policy {policy}), and then nobody has logged in: set `maxmemory-policy noeviction` or one of the `volatile-` policies"
+    )
+}
+
 /// Makes what a store needs before the first session is in it.
 async fn prepare(context: &Context, profile: &Profile) -> Result<(), Failure> {
     match Place::of(context, profile)?.name {
         #[cfg(feature = "postgres")]
         StoreName::Postgres => postgres::prepare(context, profile, &profile.store.settings.postgres).await,
-        _ => Ok(()),
+        _ => {
+            if let Some(policy) = eviction(context, profile).await {
+                context.output.warning(&evicts(&policy));
+            }
+            Ok(())
+        }
     }
 }

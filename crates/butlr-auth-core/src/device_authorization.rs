@@ -249,7 +249,8 @@ impl DevicePacing {
             //= https://www.rfc-editor.org/rfc/rfc8628#section-3.5
             //# On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency before
             //# retrying.
-            _ if failure.is_transient() => {
+            // A store that is away lost the token of a code that is spent: asking again brings none.
+            _ if failure.is_transient() && failure.kind() != ErrorKind::StoreUnreachable => {
                 let longest = LONGEST_PAUSE.max(self.interval);
                 let asked = failure.retry_after().unwrap_or_default();
                 self.pause = self.pause.saturating_mul(2).min(longest).max(asked);

@@ -7,9 +7,10 @@ use crate::{Error, ErrorKind, text};
 
 /// The URL of an endpoint: `https`, or `http` to this machine alone, without user name and fragment.
 ///
-/// Plain `http` is accepted for literal loopback addresses (`127.0.0.0/8`, `[::1]`) only, written the usual way:
-/// the name `localhost` may resolve to anything
-/// ([RFC 8252 §8.3](https://www.rfc-editor.org/rfc/rfc8252#section-8.3)).
+/// Plain `http` is accepted for literal loopback addresses (`127.0.0.0/8`, `[::1]`), written the usual way, and for the
+/// name `localhost` itself, which may resolve to anything
+/// ([RFC 8252 §8.3](https://www.rfc-editor.org/rfc/rfc8252#section-8.3)): no resolver is asked for it, and it is
+/// `127.0.0.1` and `[::1]`. Neither `localhost.` nor a name below it is this one.
 ///
 /// ```
 /// use butlr_auth_core::EndpointUrl;
@@ -82,7 +83,9 @@ impl FromStr for EndpointUrl {
             //= https://www.rfc-editor.org/rfc/rfc6749#section-3.2
             //# the authorization server MUST require the use of TLS as described in Section 1.6 when sending
             //# requests to the token endpoint.
-            "http" => Err(refuse("is plain http to another place than 127.0.0.1 or [::1]: use https")),
+            "http" => {
+                Err(refuse("is plain http to another place than 127.0.0.1, [::1] or localhost: use https"))
+            }
             _ => Err(refuse("is neither https nor http")),
         }
     }
@@ -100,7 +103,9 @@ fn is_plain_loopback(url: &Url, given: &str) -> bool {
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        _ => false,
+        // Whoever connects pins it to these addresses.
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     };
     let written = authority(given);
     let host = url.host_str().unwrap_or_default();

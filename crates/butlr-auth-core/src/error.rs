@@ -36,8 +36,10 @@ pub enum ErrorKind {
     ServerFailed,
     /// Somebody else holds what is needed, a lease or a lock, for longer than the deadline. Temporary.
     Busy,
-    /// The token store failed: a full disk, a read-only folder, a database that is down.
+    /// The token store failed: a full disk, a read-only folder, a database that refuses.
     Storage,
+    /// The token store is away: a database that restarts or cannot be reached. Usually temporary.
+    StoreUnreachable,
     /// What the token store holds cannot be read as a record. It is kept aside, never deleted.
     CorruptRecord,
 }
@@ -190,6 +192,7 @@ impl Error {
                 | ErrorKind::Throttled
                 | ErrorKind::ServerFailed
                 | ErrorKind::Busy
+                | ErrorKind::StoreUnreachable
         )
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::answer;
 use crate::endpoint::leads_to_this_machine;
+use crate::network::{Network, NetworkFault};
 use crate::transport::{Errand, Transport};
 use crate::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 
@@ -84,6 +85,7 @@ impl Discovery {
         DiscoveryBuilder {
             issuer: issuer.into(),
             http_client: None,
+            network: Network::new(),
             clock: None,
             timeout: Duration::from_secs(5),
             written: None,
@@ -109,7 +111,9 @@ impl Discovery {
                 *slot = Some(Kept { metadata: Arc::clone(&metadata), asked_at: now, good_for });
                 Ok(metadata)
             }
-            (Err(error), Some(kept)) if error.is_transient() && kept.age(now) < STALE => {
+            (Err(error), Some(kept))
+                if (error.is_transient() || is_of_the_network(&error)) && kept.age(now) < STALE =>
+            {
                 tracing::warn!(issuer = self.issuer, %error, "the metadata read before are used on");
                 kept.good_for = kept.age(now).saturating_add(AT_LEAST);
                 Ok(Arc::clone(&kept.metadata))
@@ -161,6 +165,7 @@ impl Discovery {
                 }
             },
             Err(error) if error.is_transient() && error.status().is_none() => Err(error),
+            Err(error) if is_of_the_network(&error) => Err(error),
             Err(error) => self.document(second, left()).await.map_err(|other| more_telling(error, other)),
         }
     }
@@ -214,12 +219,19 @@ impl fmt::Debug for Discovery {
 pub struct DiscoveryBuilder {
     issuer: String,
     http_client: Option<reqwest::ClientBuilder>,
+    network: Network,
     clock: Option<Arc<dyn Clock>>,
     timeout: Duration,
     written: Option<String>,
 }
 
 impl DiscoveryBuilder {
+    /// Says how the server is reached, as [`HttpTokenEndpointBuilder::network`] does.
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
     /// Takes settings for the HTTP client, as [`HttpTokenEndpointBuilder::http_client`] does.
     pub fn http_client(mut self, settings: reqwest::ClientBuilder) -> Self {
         self.http_client = Some(settings);
@@ -250,11 +262,11 @@ impl DiscoveryBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`] if the issuer is not a URL that an endpoint may have, or has a query.
     pub fn build(self) -> Result<Discovery, Error> {
-        let Self { issuer, http_client, clock, timeout, written } = self;
+        let Self { issuer, http_client, network, clock, timeout, written } = self;
         // It may be the address of the document, or have a query.
         Metadata::check_issuer(&issuer)?;
         let url: EndpointUrl = issuer.parse()?;
-        let transport = Transport::new(http_client, timeout, leads_to_this_machine(&url));
+        let transport = Transport::new(http_client, network, timeout, leads_to_this_machine(&url));
         let kept = written.and_then(|written| {
             let written: Written = serde_json::from_str(&written).ok()?;
             let metadata = Arc::new(Metadata::from_json(&issuer, written.document.as_bytes()).ok()?);
@@ -270,6 +282,11 @@ impl DiscoveryBuilder {
             kept: Mutex::new(kept),
         })
     }
+}
+
+/// Whether nobody was asked, whether waiting mends it or not.
+fn is_of_the_network(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<NetworkFault>())
 }
 
 /// Where the documents of an issuer are.

@@ -11,6 +11,7 @@ use url::Host;
 
 use crate::call::Call;
 use crate::exchange;
+use crate::network::Network;
 use crate::transport::{Errand, Transport};
 
 /// The token endpoint of a provider over HTTP, for one client.
@@ -52,6 +53,7 @@ impl HttpTokenEndpoint {
             provider,
             client: None,
             http_client: None,
+            network: Network::new(),
             shared: None,
             clock: None,
             timeout: Duration::from_secs(5),
@@ -187,6 +189,7 @@ pub struct HttpTokenEndpointBuilder {
     provider: Provider,
     client: Option<ClientAuthentication>,
     http_client: Option<reqwest::ClientBuilder>,
+    network: Network,
     shared: Option<Arc<Transport>>,
     clock: Option<Arc<dyn Clock>>,
     timeout: Duration,
@@ -208,6 +211,13 @@ impl HttpTokenEndpointBuilder {
         self
     }
 
+    /// Says how the server is reached: authorities, proxy, the client's certificate. It is put upon the settings of
+    /// [`http_client`](Self::http_client), if there are any.
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
     /// Takes settings for the HTTP client: a proxy, roots of trust, a client certificate, a resolver.
     ///
     /// Not all of them stay. Redirects, retries, the referrer and decompression are switched off, HTTP/1.1 is used,
@@ -219,7 +229,7 @@ impl HttpTokenEndpointBuilder {
 
     /// Uses the HTTP client, and so the connections, of another endpoint: for many clients or users of one provider.
     ///
-    /// It stands instead of [`http_client`](Self::http_client) and [`connect_timeout`](Self::connect_timeout). An
+    /// It stands instead of [`http_client`](Self::http_client), [`network`](Self::network) and [`connect_timeout`](Self::connect_timeout). An
     /// endpoint on this machine never shares with one elsewhere, whose requests may go through a proxy.
     pub fn share_http_client(mut self, other: &HttpTokenEndpoint) -> Self {
         self.shared = Some(Arc::clone(&other.transport));
@@ -255,16 +265,16 @@ impl HttpTokenEndpointBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`] if no client is named, or a JSON dialect adds a parameter twice.
     pub fn build(self) -> Result<HttpTokenEndpoint, Error> {
-        let Self { provider, client, http_client, shared, clock, timeout, connect_timeout } = self;
+        let Self { provider, client, http_client, network, shared, clock, timeout, connect_timeout } = self;
         let client = client.ok_or_else(|| {
             let message = format!("no client is named for provider `{}`", provider.id());
             Error::new(ErrorKind::Configuration, message)
         })?;
         check_dialects(&provider)?;
         let direct = is_on_this_machine(&provider);
-        let transport = shared
-            .filter(|transport| transport.is_direct() == direct)
-            .unwrap_or_else(|| Arc::new(Transport::new(http_client, connect_timeout.min(timeout), direct)));
+        let transport = shared.filter(|transport| transport.is_direct() == direct).unwrap_or_else(|| {
+            Arc::new(Transport::new(http_client, network, connect_timeout.min(timeout), direct))
+        });
         let forms = Dialect::form().with_client_authentication(form_authentication(&provider));
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let identity = EndpointIdentity::new(&provider, client.client_id().clone());
@@ -283,7 +293,7 @@ pub(crate) fn leads_to_this_machine(url: &EndpointUrl) -> bool {
     match url.as_url().host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }

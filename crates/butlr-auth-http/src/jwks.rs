@@ -10,6 +10,7 @@ use crate::Discovery;
 use crate::answer;
 use crate::discovery::good_for;
 use crate::endpoint::leads_to_this_machine;
+use crate::network::Network;
 use crate::transport::{Errand, Transport};
 
 /// For how long a request for keys may take as a whole: 5 seconds, as for a token request.
@@ -61,7 +62,7 @@ impl JwksEndpoint {
     /// Takes the URL itself.
     #[must_use]
     pub fn at(url: EndpointUrl) -> Self {
-        let transport = Transport::new(None, TIMEOUT, leads_to_this_machine(&url));
+        let transport = transport(&url, Network::new());
         Self { place: Place::Known(url), transport: Arc::new(transport), timeout: TIMEOUT }
     }
 
@@ -70,6 +71,15 @@ impl JwksEndpoint {
     pub fn of(discovery: Discovery) -> Self {
         let (transport, timeout) = (discovery.transport(), discovery.timeout());
         Self { place: Place::Found(Box::new(discovery)), transport, timeout }
+    }
+
+    /// Says how a URL that was [given](Self::at) is reached; a discovery says it by itself.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        if let Place::Known(url) = &self.place {
+            self.transport = Arc::new(transport(url, network));
+        }
+        self
     }
 
     /// Sets for how long a request for keys may take as a whole: 5 seconds if it is not called, or as long as the
@@ -97,6 +107,10 @@ impl JwksEndpoint {
         let body = answer::object(&answer, &errand, &[StatusCode::OK], |body| Ok(body.to_vec()))?;
         Ok(JwksDocument { body, good_for: good_for(&answer.headers) })
     }
+}
+
+fn transport(url: &EndpointUrl, network: Network) -> Transport {
+    Transport::new(None, network, TIMEOUT, leads_to_this_machine(url))
 }
 
 impl fmt::Debug for JwksEndpoint {

@@ -66,7 +66,8 @@
 //!
 //! Connections are HTTP/1.1, which every server speaks, over rustls (TLS 1.2 or later), or plain to this machine alone.
 //! The proxy named by `HTTPS_PROXY` or `ALL_PROXY` is used, except for hosts in `NO_PROXY`, and never by a provider
-//! with an endpoint on this machine. The client is built by the first exchange and can be
+//! with an endpoint on this machine. [`Network`] names another one, more authorities to trust, and the certificate of
+//! the client. `localhost` is `127.0.0.1` and `[::1]`, whatever a resolver says. The client is built by the first exchange and can be
 //! [shared](HttpTokenEndpointBuilder::share_http_client).
 //!
 //! # Features
@@ -86,7 +87,8 @@
 //!
 //! | what happened | kind | delivery |
 //! |---|---|---|
-//! | DNS, connection refused, TLS | unreachable, timed out | not sent |
+//! | connection refused, DNS, a proxy that is away | unreachable, timed out | not sent |
+//! | a certificate that is not trusted or fits badly, no TLS, a proxy that refuses ([`NetworkFault`]) | configuration | not sent |
 //! | the deadline passed, the connection broke | timed out, unreachable | unanswered |
 //! | status 200 without a usable token, any other 2xx | invalid response | unanswered |
 //! | an `error`, or another status 4xx | refused | answered |
@@ -118,6 +120,7 @@ mod introspection;
 mod jwks;
 #[cfg(feature = "loopback")]
 mod loopback;
+mod network;
 mod pushed_authorization;
 mod retry_after;
 mod transport;
@@ -133,3 +136,4 @@ pub use endpoint::{HttpTokenEndpoint, HttpTokenEndpointBuilder};
 pub use jwks::{JwksDocument, JwksEndpoint};
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
+pub use network::{Network, NetworkFault};

@@ -3,21 +3,21 @@
 mod connections;
 mod gate;
 mod page;
+mod sockets;
 
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use butlr_auth_core::{AuthorizationRequest, AuthorizationResponse, Error, ErrorKind};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use self::connections::{Arrival, Connections};
 use self::gate::Gate;
 use self::page::Shown;
+use self::sockets::{Place, Sockets};
 
 /// How long the last page may take to reach the browser before the attempt ends without it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ const RECOVERY: Duration = Duration::from_millis(50);
 /// ```
 #[derive(Debug)]
 pub struct LoopbackListener {
-    listener: TcpListener,
+    sockets: Sockets,
     redirect_uri: String,
     authority: String,
     path: String,
@@ -73,22 +73,28 @@ pub struct LoopbackListener {
 impl LoopbackListener {
     /// Opens the listener for a redirect URI on `127.0.0.1` or `[::1]`: at its port, or at a free one if it names none.
     ///
+    /// For one on `localhost`, which some servers insist on, it listens on both at the same port, or on one where this
+    /// machine has no IPv6: the browser may try either, and whoever had the other would get the answer.
+    ///
     /// Call it right before the browser is opened, and make the authorization request with
     /// [`redirect_uri`](Self::redirect_uri), which names the port.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the redirect URI is not of the form `http://127.0.0.1/path` or
-    /// `http://[::1]/path`; [`ErrorKind::Busy`] if another program listens at its port; [`ErrorKind::Unsupported`] if
-    /// this machine has no such address.
+    /// [`ErrorKind::Configuration`] if the redirect URI is not of the form `http://127.0.0.1/path`,
+    /// `http://[::1]/path` or `http://localhost/path`; [`ErrorKind::Busy`] if another program listens at its port, on
+    /// either address of `localhost`; [`ErrorKind::Unsupported`] if this machine has no such address.
     pub async fn bind(redirect_uri: &str) -> Result<Self, Error> {
-        let (mut url, address) = address(redirect_uri)?;
-        let listener = TcpListener::bind(address).await.map_err(|error| unbound(address, error))?;
-        let bound = listener.local_addr().map_err(|error| unbound(address, error))?;
-        if url.set_port(Some(bound.port())).is_err() {
+        let (mut url, place) = place(redirect_uri)?;
+        let (sockets, port) =
+            Sockets::bind(place, url.port_or_known_default().filter(|_| names_port(redirect_uri, &url)))
+                .await?;
+        if url.set_port(Some(port)).is_err() {
             return Err(Error::new(ErrorKind::Configuration, "the redirect URI takes no port"));
         }
-        let (path, authority) = (url.path().to_owned(), bound.to_string());
-        Ok(Self { listener, redirect_uri: url.into(), authority, path })
+        // As a browser writes it into `Host`: without the port where that is the scheme's own.
+        let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
+        let path = url.path().to_owned();
+        Ok(Self { sockets, redirect_uri: url.into(), authority, path })
     }
 
     /// Returns the redirect URI with the port that is listened at: what the authorization request must name.
@@ -118,8 +124,8 @@ impl LoopbackListener {
         let mut stray = None;
         loop {
             tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => connections.take(stream),
+                accepted = self.sockets.accept() => match accepted {
+                    Ok(stream) => connections.take(stream),
                     Err(error) => {
                         tracing::debug!(%error, "a connection could not be taken");
                         sleep(RECOVERY).await;
@@ -138,7 +144,7 @@ impl LoopbackListener {
                         continue;
                     }
                     let answer = request.accept(&redirect);
-                    drop(self.listener);
+                    drop(self.sockets);
                     // The browser may be gone, and the answer is good all the same.
                     let _ = reply.send(Shown::from(&answer));
                     let _ = timeout(FAREWELL, connections.end(connection)).await;
@@ -151,41 +157,35 @@ impl LoopbackListener {
     }
 }
 
-/// The address to listen at, port 0 for a free one.
-fn address(redirect_uri: &str) -> Result<(Url, SocketAddr), Error> {
+/// Where to listen.
+fn place(redirect_uri: &str) -> Result<(Url, Place), Error> {
     let refused = || {
-        let message =
-            "a listener takes redirect URIs like http://127.0.0.1/callback and http://[::1]/callback alone";
+        let message = "a listener takes redirect URIs like http://127.0.0.1/callback, http://[::1]/callback and http://localhost/callback alone";
         Error::new(ErrorKind::Configuration, message)
     };
     let url: Url = redirect_uri.parse().map_err(|_| refused())?;
     //= https://www.rfc-editor.org/rfc/rfc8252#section-8.3
     //# While redirect URIs using localhost (i.e., "http://localhost:{port}/{path}") function similarly to loopback IP
     //# redirects described in Section 7.3, the use of localhost is NOT RECOMMENDED.
-    let ip = match url.host() {
-        Some(Host::Ipv4(ip)) if ip == std::net::Ipv4Addr::LOCALHOST => IpAddr::V4(ip),
-        Some(Host::Ipv6(ip)) if ip == std::net::Ipv6Addr::LOCALHOST => IpAddr::V6(ip),
+    let place = match url.host() {
+        Some(Host::Ipv4(ip)) if ip == std::net::Ipv4Addr::LOCALHOST => Place::V4,
+        Some(Host::Ipv6(ip)) if ip == std::net::Ipv6Addr::LOCALHOST => Place::V6,
+        // Some servers take nothing else.
+        Some(Host::Domain("localhost")) => Place::Localhost,
         _ => return Err(refused()),
     };
     let plain = url.scheme() == "http"
         && url.username().is_empty()
         && url.password().is_none()
         && url.fragment().is_none();
-    if !plain {
-        return Err(refused());
-    }
-    let address = SocketAddr::new(ip, url.port().unwrap_or(0));
-    Ok((url, address))
+    if plain { Ok((url, place)) } else { Err(refused()) }
 }
 
-fn unbound(address: SocketAddr, error: std::io::Error) -> Error {
-    let (kind, message) = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            (ErrorKind::Busy, format!("another program listens at {address}, where the answer would come"))
-        }
-        _ => (ErrorKind::Unsupported, format!("nothing can be listened to at {address}")),
-    };
-    Error::new(kind, message).with_source(error)
+/// Whether a URL says its port, which `Url` forgets if it is the scheme's own.
+fn names_port(written: &str, url: &Url) -> bool {
+    let authority = written.split_once("//").map_or(written, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '\\']).next().unwrap_or_default();
+    url.port().is_some() || authority.ends_with(":80")
 }
 
 fn late(at_most: Duration, stray: Option<Error>) -> Error {

@@ -10,6 +10,8 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, redirect, retry};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::network::{Network, unanswered};
+
 /// No answer is read further than this: 256 KiB. Tokens are a few KiB.
 pub(crate) const LONGEST_ANSWER: usize = 256 * 1024;
 
@@ -35,6 +37,7 @@ pub(crate) struct Transport {
     client: OnceLock<Result<Client, Error>>,
     connect: Duration,
     direct: bool,
+    network: Network,
 }
 
 /// What came back: a status, headers, and the body as far as it was read.
@@ -78,9 +81,13 @@ impl<'a> Errand<'a> {
 
 impl Transport {
     /// Takes the settings of the client. A `direct` one uses no proxy.
-    pub(crate) fn new(settings: Option<ClientBuilder>, connect: Duration, direct: bool) -> Self {
-        let settings = settings.unwrap_or_else(|| Client::builder().tls_backend_rustls());
-        Self { settings: Mutex::new(Some(settings)), client: OnceLock::new(), connect, direct }
+    pub(crate) fn new(
+        settings: Option<ClientBuilder>,
+        network: Network,
+        connect: Duration,
+        direct: bool,
+    ) -> Self {
+        Self { settings: Mutex::new(settings), client: OnceLock::new(), connect, direct, network }
     }
 
     pub(crate) fn is_direct(&self) -> bool {
@@ -94,8 +101,8 @@ impl Transport {
     /// Builds the client, and forces what a caller's settings must not change.
     fn build(&self) -> Result<Client, Error> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut settings = settings
-            .unwrap_or_default()
+        self.network
+            .apply(settings, self.direct)?
             .user_agent(concat!("butlr-auth/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -108,14 +115,12 @@ impl Transport {
             // At TRACE it would log every byte.
             .connection_verbose(false)
             .connect_timeout(self.connect)
-            .pool_idle_timeout(IDLE);
-        if self.direct {
-            settings = settings.no_proxy();
-        }
-        settings.build().map_err(|error| {
-            Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
-                .with_source(error.without_url())
-        })
+            .pool_idle_timeout(IDLE)
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
+                    .with_source(error.without_url())
+            })
     }
 
     /// Asks for a document that needs no secret.
@@ -127,7 +132,7 @@ impl Transport {
         errand: &Errand<'_>,
     ) -> Result<Answer, Error> {
         let request = self.client()?.get(url.as_url().clone()).headers(headers);
-        send(request, total, errand).await
+        self.send(request, url, total, errand).await
     }
 
     /// Sends a body.
@@ -145,51 +150,68 @@ impl Transport {
             .headers(headers)
             // Wiped when the connection has written it.
             .body(Bytes::from_owner(body));
-        send(request, total, errand).await
+        self.send(request, url, total, errand).await
     }
-}
 
-/// Sends one request, once, and reads its answer.
-async fn send(request: RequestBuilder, total: Duration, errand: &Errand<'_>) -> Result<Answer, Error> {
-    // The deadline is kept below.
-    let request = request.timeout(NEVER);
-    let mut answer = None;
-    let exchange = async {
-        let mut response = request.send().await.map_err(|error| errand.unanswered(error))?;
-        errand.trace(response.status(), response.headers());
-        let answer = answer.insert(Answer {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: Zeroizing::new(Vec::new()),
-            broken: None,
-        });
-        loop {
-            match response.chunk().await {
-                // The length that the server announces is not asked: it may lie.
-                Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
-                    answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
-                    return Ok(());
-                }
-                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(()),
-                Err(error) => {
-                    answer.broken = Some(errand.unanswered(error));
-                    return Ok(());
+    /// Sends one request, once, and reads its answer.
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        url: &EndpointUrl,
+        total: Duration,
+        errand: &Errand<'_>,
+    ) -> Result<Answer, Error> {
+        // The deadline is kept below.
+        let request = request.timeout(NEVER);
+        let mut answer = None;
+        let exchange = async {
+            let mut response = match request.send().await {
+                Ok(response) => response,
+                Err(error) => return Err(self.unanswered(url, errand, error).await),
+            };
+            errand.trace(response.status(), response.headers());
+            let answer = answer.insert(Answer {
+                status: response.status(),
+                headers: std::mem::take(response.headers_mut()),
+                body: Zeroizing::new(Vec::new()),
+                broken: None,
+            });
+            loop {
+                match response.chunk().await {
+                    // The length that the server announces is not asked: it may lie.
+                    Ok(Some(chunk)) if answer.body.len() + chunk.len() > LONGEST_ANSWER => {
+                        answer.broken = Some(errand.broken(format_args!("exceeds {LONGEST_ANSWER} bytes")));
+                        return Ok(());
+                    }
+                    Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                    Ok(None) => return Ok(()),
+                    Err(error) => {
+                        answer.broken = Some(unanswered(&errand.host, &errand.asked, error));
+                        return Ok(());
+                    }
                 }
             }
+        };
+        let late = match within(total, exchange).await {
+            Some(result) => {
+                result?;
+                None
+            }
+            None => Some(errand.late(total)),
+        };
+        match (answer, late) {
+            (Some(answer), None) => Ok(answer),
+            (Some(answer), late) => Ok(Answer { broken: late, ..answer }),
+            (None, late) => Err(late.unwrap_or_else(|| errand.late(total))),
         }
-    };
-    let late = match within(total, exchange).await {
-        Some(result) => {
-            result?;
-            None
+    }
+
+    async fn unanswered(&self, url: &EndpointUrl, errand: &Errand<'_>, error: reqwest::Error) -> Error {
+        let Errand { host, asked, .. } = errand;
+        match self.network.fault(url, self.direct, &error).await {
+            Some(fault) => fault.into_error(host, asked),
+            None => unanswered(host, asked, error),
         }
-        None => Some(errand.late(total)),
-    };
-    match (answer, late) {
-        (Some(answer), None) => Ok(answer),
-        (Some(answer), late) => Ok(Answer { broken: late, ..answer }),
-        (None, late) => Err(late.unwrap_or_else(|| errand.late(total))),
     }
 }
 
@@ -215,26 +237,6 @@ impl fmt::Debug for Transport {
 }
 
 impl Errand<'_> {
-    /// What a request that got no whole answer means: whether it can have been acted on is the question.
-    fn unanswered(&self, error: reqwest::Error) -> Error {
-        let Self { host, asked, .. } = self;
-        let delivery =
-            if error.is_connect() || error.is_builder() { Delivery::NotSent } else { Delivery::Unanswered };
-        let (kind, message) = if error.is_builder() {
-            (ErrorKind::Configuration, format!("the request to {host} for {asked} cannot be built"))
-        } else if error.is_timeout() && delivery == Delivery::NotSent {
-            (ErrorKind::TimedOut, format!("no connection to {host} in time for {asked}"))
-        } else if error.is_timeout() {
-            (ErrorKind::TimedOut, format!("no whole answer from {host} to {asked} in time"))
-        } else if delivery == Delivery::NotSent {
-            (ErrorKind::Unreachable, format!("{host} cannot be reached for {asked}"))
-        } else {
-            (ErrorKind::Unreachable, format!("the connection to {host} broke before {asked} was answered"))
-        };
-        // The URL may carry a key in its query.
-        Error::new(kind, message).with_delivery(delivery).with_source(error.without_url())
-    }
-
     fn late(&self, total: Duration) -> Error {
         let Self { host, asked, .. } = self;
         let message = format!("no whole answer from {host} to {asked} within {total:?}");

@@ -96,7 +96,7 @@ pub use butlr_auth_core::{
 };
 #[cfg(feature = "loopback")]
 pub use butlr_auth_http::LoopbackListener;
-pub use butlr_auth_http::{Bearer, BearerError, Discovery, HttpTokenEndpoint};
+pub use butlr_auth_http::{Bearer, BearerError, Discovery, HttpTokenEndpoint, Network, NetworkFault};
 
 /// The guides' programs.
 #[cfg(doctest)]

@@ -45,7 +45,7 @@ use crate::{Durability, Entry, Id, Promises, Reach, SessionKey, Swap, TokenStore
 ///
 /// # While it is down
 ///
-/// Calls fail with [`ErrorKind::Storage`] by their deadlines, 2 s to connect and 5 s to answer. A session goes on
+/// Calls fail with [`ErrorKind::StoreUnreachable`] by their deadlines, 2 s to connect and 5 s to answer. A session goes on
 /// serving the token it has for as long as the token lasts, spends no refresh token, and goes on by itself afterwards.
 ///
 /// # Cancellation

@@ -10,7 +10,7 @@ use butlr_auth_core::{Error, ErrorKind};
 
 pub use self::builder::RedisStoreBuilder;
 use self::connection::Connector;
-use self::script::{Found, Replaced};
+use self::script::{AskWhetherItEvicts, Found, Replaced};
 use crate::{Durability, Entry, Id, Promises, Reach, SessionKey, Swap, TokenStore};
 
 /// Keeps sessions in Redis (or Valkey), for every process of every host that reaches it. Feature `redis`.
@@ -28,11 +28,11 @@ use crate::{Durability, Entry, Id, Promises, Reach, SessionKey, Swap, TokenStore
 /// fail-over if writes [wait for them](RedisStoreBuilder::wait_for_replicas).
 ///
 /// The server must not evict: `maxmemory-policy noeviction`, or one of the `volatile-` policies, which spare keys
-/// that never expire.
+/// that never expire; [`eviction`](Self::eviction) asks.
 ///
 /// # While it is down
 ///
-/// Calls fail with [`ErrorKind::Storage`] by their deadlines, 2 s to connect and 2 s to answer. A session goes on
+/// Calls fail with [`ErrorKind::StoreUnreachable`] by their deadlines, 2 s to connect and 2 s to answer. A session goes on
 /// serving the token it has for as long as the token lasts, spends no refresh token, and goes on by itself afterwards.
 ///
 /// # Cancellation
@@ -71,6 +71,15 @@ impl RedisStore {
     /// Starts a builder, for whatever the URL does not say.
     pub fn builder(url: &str) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url)
+    }
+
+    /// Asks whether the server drops sessions when its memory is full, and returns the policy by which it does, such as
+    /// `allkeys-lru`. A session that was dropped is one that nobody has logged in to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StoreUnreachable`] or [`ErrorKind::Storage`], as every call.
+    pub async fn eviction(&self) -> Result<Option<String>, Error> {
+        self.0.connector.call(AskWhetherItEvicts).await
     }
 
     fn name(&self, key: &SessionKey) -> String {

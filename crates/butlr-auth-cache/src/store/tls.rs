@@ -44,6 +44,17 @@ pub(super) fn is_loopback(host: &str) -> bool {
         .map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
+/// Whether a database is away, or waiting brings nothing: another certificate is needed, or another authority.
+pub(super) fn kind_of_failed_connection(error: &std::io::Error) -> ErrorKind {
+    let tls = error.get_ref().and_then(|inside| inside.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_)) => {
+            ErrorKind::Configuration
+        }
+        _ => ErrorKind::StoreUnreachable,
+    }
+}
+
 /// What is said of a connection that nobody could read along but on this machine.
 pub(super) fn plaintext_refused(host: &str, instead: &str) -> Error {
     let message = format!("{host} is another machine, and secrets would go there without TLS: use {instead}");

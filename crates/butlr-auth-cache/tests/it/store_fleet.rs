@@ -146,7 +146,7 @@ pub(crate) async fn fails_typed_when_nothing_is_left<S: TokenStore + 'static>(
     session.login(&password()).await.unwrap();
     fleet.clock.advance(LIFETIME);
     server.pause();
-    assert_eq!(session.token().await.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(session.token().await.unwrap_err().kind(), ErrorKind::StoreUnreachable);
     fleet.check_spent_once(1);
     server.resume();
     fleet.clock.advance(Duration::from_secs(70));

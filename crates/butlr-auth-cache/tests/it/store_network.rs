@@ -61,7 +61,7 @@ impl Drop for Tarpit {
     }
 }
 
-/// Both calls fail, as a store's failure, before `deadline`.
+/// Both calls fail, as those of a store that is away, before `deadline`.
 pub(crate) async fn check_fails_in_time(store: &dyn TokenStore, deadline: Duration) {
     let (key, entry) = (key(), entry());
     let load = async { store.load(&key).await.map(drop) };
@@ -73,7 +73,7 @@ pub(crate) async fn check_fails_in_time(store: &dyn TokenStore, deadline: Durati
 /// `Elapsed` would mean that the call has no deadline of its own.
 fn check_failure(ended: Result<Result<(), Error>, Elapsed>) {
     let error = ended.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Storage, "{error}");
+    assert_eq!(error.kind(), ErrorKind::StoreUnreachable, "{error}");
     check_no_secret(&error);
 }
 

@@ -1,6 +1,7 @@
 //! One profile, as the file has it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use butlr_auth::{BodyEncoding, ClientAuthenticationMethod};
@@ -8,7 +9,7 @@ use clap::ValueEnum;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-use super::{SecretConfig, StoreName};
+use super::{CertificateConfig, ProxyConfig, SecretConfig, StoreName};
 use crate::time::parse_duration;
 
 /// One identity at one server.
@@ -41,6 +42,10 @@ pub(crate) struct ProfileConfig {
     pub(crate) assumed_lifetime: Option<Duration>,
     #[serde(default, deserialize_with = "duration")]
     pub(crate) reuse_interval: Option<Duration>,
+    /// More authorities to trust, in PEM.
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) proxy: Option<ProxyConfig>,
+    pub(crate) client_certificate: Option<CertificateConfig>,
     #[serde(default)]
     pub(crate) endpoints: EndpointsConfig,
 }

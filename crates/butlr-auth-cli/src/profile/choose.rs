@@ -6,7 +6,7 @@ use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 use super::configured::of_config;
 use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
 use crate::cli::Global;
-use crate::config::{Config, GrantName, Preset};
+use crate::config::{Config, GrantName, NetworkConfig, Preset};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
@@ -148,6 +148,7 @@ fn at_butlr(
         redirect_uri: REDIRECT_URI.to_owned(),
         base_url: Some((base_url, said_by)),
         ignores_base_url: false,
+        network: NetworkConfig::default(),
         store: StoreChoice::new(None, config, environment),
         hidden: Vec::new(),
         named_config: global.config.clone(),

@@ -67,6 +67,7 @@ pub(super) fn of_config(
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
         base_url,
         ignores_base_url: true,
+        network: config.network(described, environment),
         store: StoreChoice::new(described.store, config, environment),
         hidden: Vec::new(),
         named_config: global.config.clone(),

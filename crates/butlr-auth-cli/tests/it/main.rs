@@ -19,6 +19,7 @@ mod herd;
 mod hostile;
 mod inspect;
 mod login;
+mod network;
 mod paste;
 mod places;
 mod plumbing;

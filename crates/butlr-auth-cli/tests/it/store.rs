@@ -69,17 +69,33 @@ async fn redis_keeps_sessions_and_its_password_is_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_down_is_exit_7_and_no_file_takes_its_place() {
+async fn a_redis_that_drops_sessions_is_told_at_login_and_by_doctor() {
+    let evicting =
+        RedisServer::builder().setting("maxmemory", "100mb").setting("maxmemory-policy", "allkeys-lru");
+    let Some(redis) = servers::or_skip(evicting.start()) else { return };
+    let world = world("store = \"redis\"", &format!("[stores.redis]\nurl = \"{}\"", redis.url())).await;
+    let ended = world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).succeeded();
+    assert!(ended.stderr.contains("maxmemory-policy noeviction"), "{}", ended.stderr);
+    let ended = world.run(&["-p", "me", "doctor", "--offline"]).succeeded();
+    assert!(
+        ended.stdout.contains("warn  storage") && ended.stdout.contains("allkeys-lru"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_redis_that_is_away_is_exit_6_and_no_file_takes_its_place() {
     let Some(mut redis) = servers::or_skip(RedisServer::start()) else { return };
     let world = world("store = \"redis\"", &format!("[stores.redis]\nurl = \"{}\"", redis.url())).await;
     world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).succeeded();
     let requests = world.server.journal().token_requests();
     redis.kill().unwrap();
-    world.run(&["-p", "me", "token"]).failed(7, "redis");
-    world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).failed(7, "redis");
+    world.run(&["-p", "me", "token"]).failed(6, "redis");
+    world.run_with(&["login", "me", "--secret-stdin"], &[], world.password()).failed(6, "redis");
     assert_eq!(world.server.journal().token_requests(), requests, "a password was spent for nothing");
     let ended = world.run(&["-p", "me", "doctor", "--offline"]);
-    assert_eq!(ended.code, 7, "{}", ended.stdout);
+    assert_eq!(ended.code, 6, "{}", ended.stdout);
     assert!(ended.stdout.contains("FAIL  storage        redis at 127.0.0.1 (redis): "), "{}", ended.stdout);
     assert!(!world.home.path().join(".local/state/butlr-auth/sessions").exists());
     redis.restart().unwrap();

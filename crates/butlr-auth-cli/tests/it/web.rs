@@ -143,7 +143,7 @@ async fn a_port_that_is_taken_and_a_redirect_elsewhere_say_what_to_do() {
     let here = format!("http://{}/callback", taken.local_addr().unwrap());
     for (redirect_uri, code, said) in [
         (here.as_str(), 6, "mend: end that program, or paste the address yourself: --no-browser"),
-        ("http://localhost/callback", 3, "mend: set `redirect_uri` in the profile to such an address"),
+        ("http://x.localhost/callback", 3, "mend: set `redirect_uri` in the profile to such an address"),
     ] {
         let base = world.server.base_url();
         world.configure(&format!(

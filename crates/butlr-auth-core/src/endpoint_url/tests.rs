@@ -21,14 +21,21 @@ fn https_is_accepted() {
 //= type=test
 //# the authorization server MUST require the use of TLS as described in Section 1.6 when sending
 //# requests to the token endpoint.
-fn plain_http_is_for_literal_loopback_addresses_only() {
+fn plain_http_is_for_literal_loopback_addresses_and_localhost_only() {
     check("http://127.0.0.1:8080/token", true);
     check("http://127.1.2.3/token", true);
     check("http://[::1]:8080/token", true);
+    check("http://localhost:8080/token", true);
+    check("http://localhost/token", true);
     for url in [
         "http://as.example.com/token",
         "http://127.0.0.1.evil.test/token",
-        "http://localhost/token",
+        "http://localhost./token",
+        "http://x.localhost/token",
+        "http://localhost.evil.test/token",
+        "http://localhost%2eevil.test/token",
+        "http://localhosť/token",
+        "http://lo%63alhost/token",
         "http://[::ffff:127.0.0.1]/token",
         "http://0.0.0.0/token",
         "http://2130706433/token",

@@ -29,6 +29,11 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, Error> {
         let endpoint: EndpointUrl = text.parse()?;
         let url = endpoint.as_url();
+        if url.scheme() == "http" && url.domain().is_some() {
+            // Whose client it is asks a resolver what `localhost` is.
+            let message = format!("`{}` is a name without TLS: use 127.0.0.1 or [::1]", endpoint.origin());
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         if url.path() != "/" || url.query().is_some() {
             let message = format!("`{}` is more than an origin: leave its path out", endpoint.origin());
             return Err(Error::new(ErrorKind::Configuration, message));

@@ -130,7 +130,8 @@ async fn a_port_that_is_taken_and_an_address_elsewhere_are_typed_errors() {
     assert!(taken.to_string().contains(port.trim_end_matches("/callback")), "{taken}");
     for elsewhere in [
         "https://127.0.0.1/callback",
-        "http://localhost/callback",
+        "http://localhost./callback",
+        "http://x.localhost/callback",
         "http://0.0.0.0/callback",
         "http://[::]/callback",
         "http://[::ffff:127.0.0.1]/callback",
@@ -374,4 +375,50 @@ async fn a_fragment_is_taken_from_the_page_of_the_attempt_alone() {
         panic!("no token")
     };
     assert_eq!(response.access_token.expose(), "canary");
+}
+
+// Security: A16.
+#[tokio::test]
+async fn localhost_is_listened_to_in_both_families_at_one_port() {
+    for target in ["127.0.0.1", "[::1]"] {
+        let attempt = Attempt::new("http://localhost/callback", AuthorizationRequest::code).await;
+        let port = attempt.authority.strip_prefix("localhost:").unwrap().to_owned();
+        let mut stream = TcpStream::connect(format!("{target}:{port}")).await.unwrap();
+        let request = format!(
+            "GET /callback?code={CODE}&state={} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n",
+            attempt.state
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.unwrap();
+        assert_eq!(status(&page), 200, "{page}");
+        attempt.answer.await.unwrap().unwrap();
+    }
+}
+
+// Security: A16.
+#[tokio::test]
+async fn localhost_is_refused_where_either_address_is_taken() {
+    for taken in ["127.0.0.1:0", "[::1]:0"] {
+        let other = tokio::net::TcpListener::bind(taken).await.unwrap();
+        let address = other.local_addr().unwrap();
+        let uri = format!("http://localhost:{}/callback", address.port());
+        let error = LoopbackListener::bind(&uri).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+}
+
+// Security: A17.
+#[tokio::test]
+async fn only_the_name_that_was_registered_is_answered() {
+    let attempt = Attempt::new("http://localhost/callback", AuthorizationRequest::code).await;
+    let port = attempt.authority.strip_prefix("localhost:").unwrap().to_owned();
+    for host in [format!("127.0.0.1:{port}"), format!("x.localhost:{port}"), "localhost".to_owned()] {
+        let page = attempt
+            .send(&format!("GET /callback?code=canary&state=STATE HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .await;
+        assert_eq!(status(&page), 421, "{page}");
+    }
+    attempt.answer.abort();
 }

@@ -24,6 +24,7 @@ mod introspection;
 mod logs;
 #[cfg(feature = "loopback")]
 mod loopback;
+mod network;
 mod pushed_authorization;
 mod revocation;
 mod servers;

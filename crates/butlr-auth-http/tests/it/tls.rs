@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use butlr_auth_core::{
     ClientSecret, Delivery, Dialect, Error, ErrorKind, Grant, Provider, Secret, TokenEndpoint, TokenResponse,
 };
-use butlr_auth_http::HttpTokenEndpoint;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use butlr_auth_http::{HttpTokenEndpoint, NetworkFault};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -57,15 +57,19 @@ impl Server {
         exchange(&self.url, settings).await
     }
 
-    async fn check_refused(&self, trusted: bool) {
+    /// No waiting mends it, and nobody has seen a request.
+    async fn check_refused(&self, trusted: bool, is_fault: impl Fn(&NetworkFault) -> bool) {
         let error = self.exchange(trusted).await.unwrap_err();
-        assert_eq!(
-            (error.kind(), error.delivery()),
-            (ErrorKind::Unreachable, Delivery::NotSent),
-            "{error:?}"
-        );
+        check_fault(&error, ErrorKind::Configuration, is_fault);
         assert_eq!(self.requests.load(Ordering::Relaxed), 0);
     }
+}
+
+#[track_caller]
+pub(crate) fn check_fault(error: &Error, kind: ErrorKind, is_fault: impl Fn(&NetworkFault) -> bool) {
+    assert_eq!((error.kind(), error.delivery()), (kind, Delivery::NotSent), "{error:?}");
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<NetworkFault>());
+    assert!(source.is_some_and(is_fault), "{error:?}");
 }
 
 async fn answer(listener: TcpListener, tls: TlsAcceptor, requests: Arc<AtomicUsize>) {
@@ -107,13 +111,16 @@ async fn a_trusted_certificate_gets_the_request() {
 // Security: B8.
 #[tokio::test]
 async fn a_certificate_of_an_unknown_issuer_gets_nothing() {
-    Server::start("127.0.0.1", |_| {}).await.check_refused(false).await;
+    let server = Server::start("127.0.0.1", |_| {}).await;
+    server.check_refused(false, |fault| *fault == NetworkFault::UntrustedCertificate).await;
 }
 
 // Security: B8.
 #[tokio::test]
 async fn a_certificate_of_another_host_gets_nothing() {
-    Server::start("as.example.com", |_| {}).await.check_refused(true).await;
+    let server = Server::start("as.example.com", |_| {}).await;
+    let names = |fault: &NetworkFault| matches!(fault, NetworkFault::WrongName(detail) if detail.contains("as.example.com"));
+    server.check_refused(true, names).await;
 }
 
 // Security: B8.
@@ -123,7 +130,19 @@ async fn an_expired_certificate_gets_nothing() {
         params.not_before = date_time_ymd(2019, 1, 1);
         params.not_after = date_time_ymd(2020, 1, 1);
     };
-    Server::start("127.0.0.1", expired).await.check_refused(true).await;
+    let server = Server::start("127.0.0.1", expired).await;
+    server.check_refused(true, |fault| *fault == NetworkFault::ExpiredCertificate).await;
+    let early = |params: &mut CertificateParams| params.not_before = date_time_ymd(2200, 1, 1);
+    let server = Server::start("127.0.0.1", early).await;
+    server.check_refused(true, |fault| *fault == NetworkFault::CertificateNotYetValid).await;
+}
+
+// Security: B8.
+#[tokio::test]
+async fn the_certificate_of_an_authority_is_no_servers() {
+    let authority = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let server = Server::start("127.0.0.1", authority).await;
+    server.check_refused(true, |fault| *fault == NetworkFault::AuthorityAsServer).await;
 }
 
 /// A server that reads the beginning of the handshake and then says this.
@@ -143,15 +162,25 @@ async fn handshake_ends_with(bytes: &'static [u8]) -> Error {
 
 #[tokio::test]
 async fn a_handshake_that_breaks_off_sent_nothing() {
-    const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
     const BEGUN: &[u8] = &[22, 3, 3, 0, 122, 2, 0];
-    for end in [b"", HANDSHAKE_FAILURE, BEGUN, b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
+    for end in [b"", BEGUN] {
         let error = handshake_ends_with(end).await;
         assert_eq!(
             (error.kind(), error.delivery()),
             (ErrorKind::Unreachable, Delivery::NotSent),
             "{error:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_or_none_in_common_is_no_matter_of_time() {
+    const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+    let error = handshake_ends_with(HANDSHAKE_FAILURE).await;
+    check_fault(&error, ErrorKind::Configuration, |fault| matches!(fault, NetworkFault::NoCommonTls(_)));
+    for end in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"<!DOCTYPE html>", b"220 mail.example.com\r\n"] {
+        let error = handshake_ends_with(end).await;
+        check_fault(&error, ErrorKind::Configuration, |fault| *fault == NetworkFault::NotTls);
     }
 }
 

@@ -1,3 +1,4 @@
+use std::error::Error as _;
 use std::time::Duration;
 
 use butlr_auth_core::{Error, ErrorKind};
@@ -8,6 +9,7 @@ use deadpool_postgres::{Object, PoolError, TimeoutType};
 use tokio::time::timeout;
 
 use super::statements::Value;
+use crate::store::tls::kind_of_failed_connection;
 
 /// A few connections, and a deadline on everything.
 pub(super) struct Pool {
@@ -67,19 +69,24 @@ impl Pool {
                 format!("postgres at {host} lacks the table of sessions: create it once by `create_schema`"),
             ),
             Some(state) => {
-                (ErrorKind::Storage, format!("postgres at {host} answered SQLSTATE {}", state.code()))
+                let kind = if passes(state) { ErrorKind::StoreUnreachable } else { ErrorKind::Storage };
+                (kind, format!("postgres at {host} answered SQLSTATE {}", state.code()))
             }
             None if error.is_closed() => {
-                (ErrorKind::Storage, format!("the connection to postgres at {host} broke"))
+                (ErrorKind::StoreUnreachable, format!("the connection to postgres at {host} broke"))
             }
-            None => (ErrorKind::Storage, format!("postgres at {host} cannot be reached")),
+            None => {
+                let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+                let kind = cause.map_or(ErrorKind::StoreUnreachable, kind_of_failed_connection);
+                (kind, format!("postgres at {host} cannot be reached"))
+            }
         };
         Failure { error: with_cause(Error::new(kind, message), error), state }
     }
 
     fn silent(&self, what: &str, deadline: Duration) -> Failure {
         let message = format!("postgres at {} {what} within {} ms", self.host, deadline.as_millis());
-        Failure { error: Error::new(ErrorKind::Storage, message), state: None }
+        Failure { error: Error::new(ErrorKind::StoreUnreachable, message), state: None }
     }
 }
 
@@ -95,6 +102,12 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         failure.error
     }
+}
+
+/// Whether a server says that it starts, stops or has no connection to spare.
+fn passes(state: &SqlState) -> bool {
+    let code = state.code();
+    code.starts_with("08") || code.starts_with("57P") || code == "53300"
 }
 
 /// Adds what the operating system or TLS said, which is all of the sources that holds nothing of the server's.

@@ -15,6 +15,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::script::{AskWhetherSynced, Request};
+use crate::store::tls::kind_of_failed_connection;
+
+/// What a server says while it starts, changes its master or runs a script: it passes.
+const PASSING: [&str; 8] =
+    ["LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED"];
 
 /// Where a server listens.
 pub(super) enum Address {
@@ -105,7 +110,7 @@ impl Connector {
     async fn connect(&self) -> Result<Connection, Error> {
         let unreachable = |error: io::Error| {
             let message = format!("redis at {} cannot be reached", self.address);
-            Error::new(ErrorKind::Storage, message).with_source(error)
+            Error::new(kind_of_failed_connection(&error), message).with_source(error)
         };
         let stream = self.address.connect().await.map_err(unreachable)?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
@@ -128,18 +133,33 @@ impl Connector {
     /// Says what went wrong without the server's own words, which may quote what it was sent.
     fn failed(&self, error: &RedisError) -> Error {
         let address = &self.address;
-        let message = match error.code() {
+        let (kind, message) = match error.code() {
+            Some("OOM") => (
+                ErrorKind::Storage,
+                format!(
+                    "redis at {address} answered OOM: it is full, give it more `maxmemory`, or other keys a time to live"
+                ),
+            ),
             Some(code) if !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
-                format!("redis at {address} answered {code}")
+                let kind =
+                    if PASSING.contains(&code) { ErrorKind::StoreUnreachable } else { ErrorKind::Storage };
+                (kind, format!("redis at {address} answered {code}"))
             }
-            _ => format!("the connection to redis at {address} broke: {}", error.category()),
+            // A password that is refused is told without a code.
+            _ if error.kind() == redis::ErrorKind::AuthenticationFailed => {
+                (ErrorKind::Storage, format!("redis at {address} refuses the user or the password"))
+            }
+            _ => (
+                ErrorKind::StoreUnreachable,
+                format!("the connection to redis at {address} broke: {}", error.category()),
+            ),
         };
-        Error::new(ErrorKind::Storage, message)
+        Error::new(kind, message)
     }
 
     fn silent(&self, what: &str, deadline: Duration) -> Error {
         let message = format!("redis at {} {what} within {} ms", self.address, deadline.as_millis());
-        Error::new(ErrorKind::Storage, message)
+        Error::new(ErrorKind::StoreUnreachable, message)
     }
 }
 

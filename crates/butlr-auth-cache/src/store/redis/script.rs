@@ -132,6 +132,30 @@ impl Request for AskWhetherSynced {
     }
 }
 
+/// Whether the server drops keys that never expire when it is full: the name of the policy, if it does.
+pub(super) struct AskWhetherItEvicts;
+
+impl Request for AskWhetherItEvicts {
+    /// `None` if it does not, or does not tell.
+    type Answer = Option<String>;
+
+    async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
+        // Hosted servers refuse CONFIG and answer this.
+        let asked: RedisResult<String> = redis::cmd("INFO").arg("memory").query_async(connection).await;
+        let told = match asked {
+            Ok(told) => told,
+            Err(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let of = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let policy = of("maxmemory_policy").filter(|policy| policy.starts_with("allkeys"));
+        let is_bounded = of("maxmemory").is_some_and(|bytes| bytes.trim() != "0");
+        Ok(policy.filter(|_| is_bounded).map(|policy| policy.trim().to_owned()))
+    }
+}
+
 fn script(text: &str, name: &str) -> Cmd {
     let mut command = redis::cmd("EVAL");
     command.arg(text).arg(1).arg(name);

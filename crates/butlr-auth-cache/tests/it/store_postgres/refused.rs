@@ -72,9 +72,9 @@ async fn a_certificate_of_another_authority_is_refused() {
     let url = format!("{}?sslmode=require", server.url());
     let authority = other.certificate().map(Certificate::authority).unwrap();
     let store = PostgresStore::builder(&url).certificate_authorities(authority).build().unwrap();
-    assert_eq!(store.load(&key()).await.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(store.load(&key()).await.unwrap_err().kind(), ErrorKind::Configuration);
     let by_the_system = PostgresStore::open(&url).unwrap();
-    assert_eq!(by_the_system.load(&key()).await.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(by_the_system.load(&key()).await.unwrap_err().kind(), ErrorKind::Configuration);
     // It takes no connection without TLS either, and that is not tried.
     let plain = PostgresStore::open(&server.url()).unwrap();
     assert_eq!(plain.load(&key()).await.unwrap_err().kind(), ErrorKind::Storage);

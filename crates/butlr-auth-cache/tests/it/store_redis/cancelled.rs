@@ -111,7 +111,7 @@ async fn an_answer_that_comes_too_late_is_nobodys() {
     check_own(&store, 0).await;
     for session in 1..10 {
         proxy.hold_answers();
-        assert_eq!(store.load(&key_of(session)).await.unwrap_err().kind(), ErrorKind::Storage);
+        assert_eq!(store.load(&key_of(session)).await.unwrap_err().kind(), ErrorKind::StoreUnreachable);
         // The answer to the call before is under way now, and this one asks for another key.
         proxy.let_answers_go();
         check_own(&store, session + 1).await;
@@ -132,7 +132,7 @@ async fn an_answer_that_breaks_off_is_an_error_and_the_next_call_connects_again(
             Ok(entry) => assert_eq!(entry.unwrap().record(), format!("{{\"of\":{session}}}")),
             Err(error) => {
                 broken += 1;
-                assert_eq!(error.kind(), ErrorKind::Storage, "{error}");
+                assert_eq!(error.kind(), ErrorKind::StoreUnreachable, "{error}");
             }
         }
         proxy.cut_after(usize::MAX);

@@ -67,10 +67,10 @@ async fn a_certificate_of_another_authority_is_refused() {
     let authority = other.certificate().map(Certificate::authority).unwrap();
     let store = RedisStore::builder(&server.url()).certificate_authorities(authority).build().unwrap();
     let error = store.load(&key()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(format!("{error:?}").contains("InvalidCertificate"), "{error:?}");
     let by_the_system = RedisStore::open(&server.url()).unwrap();
-    assert_eq!(by_the_system.load(&key()).await.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(by_the_system.load(&key()).await.unwrap_err().kind(), ErrorKind::Configuration);
 }
 
 // Security: K5.
@@ -240,4 +240,18 @@ async fn a_write_that_too_few_replicas_have_is_an_error_and_stands() {
     assert!(error.to_string().starts_with("0 of 1 replicas"), "{error}");
     let stored = store.load(&key()).await.unwrap().unwrap();
     assert_eq!(stored.write_id(), entry.write_id());
+}
+
+// Security: K4.
+#[tokio::test]
+async fn a_server_that_drops_sessions_says_by_which_policy() {
+    let evicting =
+        RedisServer::builder().setting("maxmemory", "100mb").setting("maxmemory-policy", "allkeys-lru");
+    let Some(server) = or_skip(evicting.start()) else { return };
+    assert_eq!(store(&server).eviction().await.unwrap().as_deref(), Some("allkeys-lru"));
+    for (memory, policy) in [("0", "allkeys-lru"), ("100mb", "noeviction"), ("100mb", "volatile-lru")] {
+        let server =
+            RedisServer::builder().setting("maxmemory", memory).setting("maxmemory-policy", policy).start();
+        assert_eq!(store(&server.unwrap()).eviction().await.unwrap(), None, "{memory} {policy}");
+    }
 }

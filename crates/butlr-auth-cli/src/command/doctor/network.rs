@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use butlr_auth::{Clock as _, EndpointUrl};
+use butlr_auth::{Clock as _, EndpointUrl, Network};
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::DATE;
 
 use super::check::Check;
 use crate::context::Context;
 use crate::http;
+use crate::network;
 use crate::profile::Profile;
 use crate::time::shown;
 
@@ -24,22 +25,27 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Vec<Check> {
     origins.extend(profile.origin());
     origins.extend(profile.base_url.as_ref().map(|(url, _)| url.origin()));
     origins.dedup();
+    let network = match network::open(&profile.network, &context.environment).await {
+        Ok(network) => network,
+        Err(failure) => return vec![Check::failed("network", &failure), clock_alone(context)],
+    };
     let mut checks = Vec::new();
     let mut date = None;
     for origin in origins {
         let Ok(url) = origin.parse::<EndpointUrl>() else { continue };
+        checks.extend(proxy(&network, &url));
         let began = context.clock.boot();
         let asked = async {
-            let client = http::client(&url, context.global.timeout)?;
-            let answer = client.head(url.as_url().clone()).send().await;
-            answer.map_err(|error| http::unreachable(&url.host(), &error))
+            let client = http::client(&network, &url, context.global.timeout)?;
+            match client.head(url.as_url().clone()).send().await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(http::unreachable(&network, &url, "a look", error).await),
+            }
         };
         match asked.await {
             Ok(answer) => {
                 let took = context.clock.boot().saturating_sub(began).as_millis();
-                let through =
-                    proxy(context, &url).map_or_else(String::new, |name| format!(", through {name}"));
-                checks.push(Check::ok("network", format!("{origin} answers, in {took} ms{through}")));
+                checks.push(Check::ok("network", format!("{origin} answers, in {took} ms")));
                 let sent = answer.headers().get(DATE).and_then(|date| date.to_str().ok().map(str::to_owned));
                 date = date.or_else(|| sent.map(|sent| (url.host(), sent)));
             }
@@ -81,9 +87,10 @@ pub(super) fn clock_alone(context: &Context) -> Check {
     }
 }
 
-/// The variable that sends what is for this server elsewhere first.
-fn proxy(context: &Context, url: &EndpointUrl) -> Option<&'static str> {
-    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let is_remote = url.as_url().scheme() == "https";
-    names.into_iter().find(|name| is_remote && context.environment.is_set(name))
+/// The proxy between this machine and a server, if there is one.
+fn proxy(network: &Network, url: &EndpointUrl) -> Option<Check> {
+    match network.proxy_for(url) {
+        Ok(proxy) => proxy.map(|proxy| Check::ok("proxy", format!("{proxy}, to {}", url.host()))),
+        Err(error) => Some(Check::failed("proxy", &error.into())),
+    }
 }

@@ -49,6 +49,10 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
                 let mend = "set BUTLR_AUTH_STATE_DIR to a folder that this user can write";
                 return Check::warned("storage", what, mend);
             }
+            if let Some(policy) = store::eviction(context, profile).await {
+                let what = format!("{shown}: {}", store::evicts(&policy));
+                return Check::warned("storage", what, "set `maxmemory-policy noeviction` on the server");
+            }
             Check::ok("storage", format!("{shown}: written and read; {durability}, seen by {reach}"))
         }
         Err(failure) => {

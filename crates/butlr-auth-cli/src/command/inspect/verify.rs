@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use butlr_auth::core::Nonce;
+use butlr_auth::http::JwksEndpoint;
 use butlr_auth::verify::{ExpectedIdToken, KeySet, Reason, Verifier, VerifierBuilder, VerifyError};
-use butlr_auth::{EndpointUrl, Error};
+use butlr_auth::{Discovery, EndpointUrl, Error};
 use clap::Args;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file::File;
+use crate::network;
 use crate::spinner;
 
 /// No set of keys is longer than what is read of one over HTTP: 256 KiB.
@@ -55,7 +57,7 @@ impl Verification {
 
 /// Returns if the token is good.
 pub(super) async fn run(context: &Context, arguments: &Verification, token: &str) -> Result<(), Failure> {
-    let verifier = with_keys(verifier(context, arguments)?, arguments)?;
+    let verifier = with_keys(verifier(context, arguments).await?, arguments)?;
     let verified = if arguments.id_token {
         let client_id = match &arguments.audience {
             Some(audience) => audience.clone(),
@@ -81,9 +83,9 @@ pub(super) async fn run(context: &Context, arguments: &Verification, token: &str
     verified.map_err(not_good)
 }
 
-/// A verifier for the issuer that is named, or for the profile's.
-fn verifier(context: &Context, arguments: &Verification) -> Result<VerifierBuilder, Failure> {
-    let (issuer, jwks_uri) = match &arguments.issuer {
+/// A verifier for the issuer that is named, or for the profile's, which is reached as the profile says.
+async fn verifier(context: &Context, arguments: &Verification) -> Result<VerifierBuilder, Failure> {
+    let (issuer, keys) = match &arguments.issuer {
         Some(issuer) => (issuer.clone(), None),
         None => {
             let profile = context.profile()?;
@@ -92,12 +94,17 @@ fn verifier(context: &Context, arguments: &Verification) -> Result<VerifierBuild
                 Failure::usage(format!("profile `{}` has no issuer", profile.name))
                     .mend("name the issuer by --issuer")
             })?;
-            (issuer.to_owned(), profile.provider.jwks_uri().ok().cloned())
+            let network = network::open(&profile.network, &context.environment).await?;
+            let keys = match profile.provider.jwks_uri() {
+                Ok(uri) => JwksEndpoint::at(uri.clone()).network(network),
+                Err(_) => JwksEndpoint::of(Discovery::builder(issuer).network(network).build()?),
+            };
+            (issuer.to_owned(), Some(keys))
         }
     };
     let verifier = Verifier::builder(issuer).clock(context.clock.clone());
-    Ok(match jwks_uri {
-        Some(uri) => verifier.jwks_uri(uri),
+    Ok(match keys {
+        Some(keys) => verifier.key_source(keys),
         None => verifier,
     })
 }

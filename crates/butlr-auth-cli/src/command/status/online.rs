@@ -8,6 +8,7 @@ use crate::config::Preset;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::http;
+use crate::network;
 use crate::profile::Profile;
 
 /// What the server says.
@@ -70,15 +71,18 @@ impl Online {
 /// The smallest query there is: every token may make it.
 async fn at_butlr(context: &Context, profile: &Profile, token: &Token) -> Result<bool, Failure> {
     let Some((base_url, _)) = &profile.base_url else { return Ok(false) };
-    let unreachable = |error: reqwest::Error| http::unreachable(&base_url.host(), &error);
+    let network = network::open(&profile.network, &context.environment).await?;
     let url = base_url.join_path("/api/v3/graphql").as_url().clone();
     let query = json!({ "query": "{ __typename }" });
-    let asked = http::client(base_url, context.global.timeout)?
+    let asked = http::client(&network, base_url, context.global.timeout)?
         .post(url)
         .bearer_auth(token.access_token().expose())
         .header("Content-Type", "application/json")
         .body(query.to_string());
-    let response = asked.send().await.map_err(unreachable)?;
+    let response = match asked.send().await {
+        Ok(response) => response,
+        Err(error) => return Err(http::unreachable(&network, base_url, "the query", error).await),
+    };
     let (status, headers) = (response.status(), response.headers().clone());
     let body = http::body(response, &base_url.host()).await?;
     let answer = Answer { status, headers, body };
