@@ -1,7 +1,7 @@
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, Token, TokenResponse};
+use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Token, TokenResponse};
 
 use crate::{Logout, Session, SessionStatus};
 
@@ -88,6 +88,15 @@ impl BlockingSession {
     pub fn renew(&self) -> Result<Token, Error> {
         let session = self.0.clone();
         self.run(async move { session.renew().await }, self.0.longest_wait())
+    }
+
+    /// Returns an `id_token` that its own `exp` still allows; see [`Session::id_token`].
+    ///
+    /// # Errors
+    /// As [`Session::id_token`], and as [`token`](Self::token).
+    pub fn id_token(&self) -> Result<IdToken, Error> {
+        let session = self.0.clone();
+        self.run(async move { session.id_token().await }, self.0.longest_wait())
     }
 
     /// Returns the token if one is usable right now. Never waits; see [`Session::try_token`].

@@ -20,6 +20,7 @@ mod builder;
 mod current;
 mod failure;
 mod flight;
+mod id_token;
 mod known;
 mod login;
 mod refused;

@@ -1,6 +1,5 @@
 //! The forms in which a token is handed to other programs.
 
-use butlr_auth::core::Moment;
 use butlr_auth::{Clock as _, Token};
 use clap::ValueEnum;
 use serde_json::json;
@@ -43,10 +42,14 @@ pub(crate) fn render(context: &Context, profile: &Profile, token: &Token, form: 
             variables(context, profile, token).map(|(name, value)| format!("{name}={}\n", *value)).concat()
         }
         Form::Kube => {
-            let asked = context.environment.text(KUBE_INFO).ok().flatten();
-            exec_credential(asked.as_deref(), token, &context.clock.now())
+            kube(context, access_token, token.validity().expires_at(&context.clock.now()).and_then(rfc3339))
         }
     })
+}
+
+/// Writes a token as `kubectl` reads it.
+pub(crate) fn kube(context: &Context, token: &str, ends: Option<String>) -> String {
+    exec_credential(context.environment.text(KUBE_INFO).ok().flatten().as_deref(), token, ends)
 }
 
 /// Writes the token as lines that a shell evaluates.
@@ -89,17 +92,16 @@ fn document(context: &Context, profile: &Profile, token: &Token) -> String {
 
 /// An `ExecCredential`, in the version that the caller speaks. A token whose end nobody knows has no
 /// `expirationTimestamp`.
-fn exec_credential(asked: Option<&str>, token: &Token, now: &Moment) -> String {
+fn exec_credential(asked: Option<&str>, token: &str, ends: Option<String>) -> String {
     let asked = asked.and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok());
     let version = asked
         .as_ref()
         .and_then(|info| info.get("apiVersion")?.as_str())
         .filter(|version| version.starts_with("client.authentication.k8s.io/"))
         .unwrap_or(KUBE_VERSION);
-    let token_itself = token.access_token().expose();
-    let status = match token.validity().expires_at(now).and_then(rfc3339) {
-        Some(ends) => json!({ "token": token_itself, "expirationTimestamp": ends }),
-        None => json!({ "token": token_itself }),
+    let status = match ends {
+        Some(ends) => json!({ "token": token, "expirationTimestamp": ends }),
+        None => json!({ "token": token }),
     };
     let document = json!({ "apiVersion": version, "kind": "ExecCredential", "status": status });
     format!("{document}\n")

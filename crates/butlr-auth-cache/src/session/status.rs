@@ -1,4 +1,4 @@
-use butlr_auth_core::{End, Error, Token};
+use butlr_auth_core::{End, Error, IdToken, Token};
 
 use super::Session;
 use crate::{LoginReason, Promises, protocol::State};
@@ -25,6 +25,8 @@ pub struct SessionStatus {
     pub renewable: bool,
     /// Who logged in: the `sub` of the login's `id_token`.
     pub subject: Option<String>,
+    /// The `id_token` of the login or of a renewal, ended or not.
+    pub id_token: Option<IdToken>,
     /// What the store promises.
     pub promises: Promises,
 }
@@ -56,7 +58,8 @@ impl Session {
                 _ => LoginReason::NoRefreshToken,
             }),
         };
-        let subject = record.and_then(|record| record.subject).map(|subject| subject.sub);
-        Ok(SessionStatus { state, token, renewable, subject, promises: shared.setup.store.promises() })
+        let (subject, id_token) = record.map(|record| (record.subject, record.id_token)).unwrap_or_default();
+        let (subject, promises) = (subject.map(|subject| subject.sub), shared.setup.store.promises());
+        Ok(SessionStatus { state, token, renewable, subject, id_token, promises })
     }
 }

@@ -5,6 +5,7 @@
 mod blocking;
 mod cancellation;
 mod clocks;
+mod id_token;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod server;

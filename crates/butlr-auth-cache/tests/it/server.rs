@@ -95,10 +95,24 @@ impl Server {
     }
 
     pub(crate) fn say_id_token(&self, sub: &str) {
+        self.say_claims(&format!(r#"{{"iss":"https://as.example.com","sub":"{sub}","aud":"cli"}}"#));
+    }
+
+    /// From now on each answer has an `id_token` that ends then, in seconds since 1970.
+    pub(crate) fn say_id_token_until(&self, exp: u64) {
+        self.say_claims(&format!(
+            r#"{{"iss":"https://as.example.com","sub":"alice","aud":"cli","exp":{exp}}}"#
+        ));
+    }
+
+    pub(crate) fn say_no_id_token(&self) {
+        self.state().id_token = None;
+    }
+
+    fn say_claims(&self, claims: &str) {
         use base64::Engine as _;
-        let part = |json: String| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
-        let claims = format!(r#"{{"iss":"https://as.example.com","sub":"{sub}","aud":"cli"}}"#);
-        self.state().id_token = Some(format!("{}.{}.c2ln", part(r#"{"alg":"ES256"}"#.into()), part(claims)));
+        let part = |json: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
+        self.state().id_token = Some(format!("{}.{}.c2ln", part(r#"{"alg":"ES256"}"#), part(claims)));
     }
 
     /// From now on requests wait until [`open`](Self::open).

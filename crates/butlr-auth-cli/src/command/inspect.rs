@@ -18,6 +18,7 @@ use crate::time::rfc3339_of_seconds;
 const EXAMPLES: &str = "\
 Examples:
   butlr-auth inspect                     the stored token of the profile in use
+  butlr-auth inspect --id-token          the stored id_token: who logged in
   pbpaste | butlr-auth inspect -         a token from stdin
   butlr-auth inspect --json | jq .claims
   butlr-auth inspect --verify --issuer https://as.example.com --audience https://api.example.com
@@ -51,7 +52,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let token = given.trim();
         Zeroizing::new(token.strip_prefix("Bearer ").unwrap_or(token).to_owned())
     } else {
-        stored(context).await?
+        stored(context, arguments.verify.id_token).await?
     };
     let is_verified = arguments.verify.is_asked();
     if is_verified {
@@ -82,16 +83,21 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     Ok(Exit::Done)
 }
 
-/// The access token that the profile in use has.
-async fn stored(context: &Context) -> Result<Zeroizing<String>, Failure> {
+/// The access token that the profile in use has, or its `id_token`.
+async fn stored(context: &Context, id_token: bool) -> Result<Zeroizing<String>, Failure> {
     if terminal::is_piped() {
         context.output.warning("what is piped in is not read: `butlr-auth inspect -` reads it");
     }
     let profile = context.profile()?;
     let status = context.open(&profile).await?.status().await?;
-    let token = status.token.ok_or_else(|| {
-        Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored token", profile.name))
+    let (what, stored) = if id_token {
+        ("id_token", status.id_token.map(|token| token.expose().to_owned()))
+    } else {
+        ("token", status.token.map(|token| token.access_token().expose().to_owned()))
+    };
+    let stored = stored.map(Zeroizing::new);
+    stored.ok_or_else(|| {
+        Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored {what}", profile.name))
             .mend_by_login(&profile.login_command())
-    })?;
-    Ok(Zeroizing::new(token.access_token().expose().to_owned()))
+    })
 }

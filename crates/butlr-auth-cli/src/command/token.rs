@@ -1,5 +1,6 @@
 //! `token`: an access token that is valid now, and nothing else on stdout.
 
+mod id_token;
 mod watch;
 
 use std::path::PathBuf;
@@ -28,13 +29,18 @@ Examples:
   butlr-auth token -f json | jq -r .expires_at       with its end, scope and profile
   butlr-auth token --min-ttl 10m                     for a job that takes ten minutes
   butlr-auth token -o /run/app/token --watch         a file that always holds a good one
+  butlr-auth token --id-token                        who logged in, in the server's words
 
 It never prompts and never opens a browser: if a person is needed, it exits with 4 and says which
 command helps.
 
 With -o the file is replaced whole, so that a reader sees the old token or the new, and only its owner
 can read it. With --watch it is kept fresh until Ctrl-C or SIGTERM, which leave it as it is; while the
-server cannot be reached the token in it stays.";
+server cannot be reached the token in it stays.
+
+An id_token is handed out while its own `exp` allows, and then the session is renewed once; if that
+brings none, the exit code is 4. `-f kube` gives the id_token, which is what a cluster verifies, where
+the login brought one, and the access token otherwise or with --access-token.";
 
 /// Print an access token that is valid now
 #[derive(Debug, Args)]
@@ -43,6 +49,14 @@ pub(crate) struct Arguments {
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "raw")]
     format: Form,
+
+    /// Print the id_token
+    #[arg(long, conflicts_with_all = ["access_token", "watch", "shell"])]
+    id_token: bool,
+
+    /// Print the access token with `-f kube` as well, where an id_token is the usual one
+    #[arg(long)]
+    access_token: bool,
 
     /// Print `export NAME='value'` lines for a shell to evaluate
     #[arg(long, conflicts_with = "format")]
@@ -96,12 +110,16 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return watch::run(context, &profile, arguments).await.map_err(mend);
     }
     let session = context.open(&profile).await?;
-    let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
-    if token.validity().end == End::Unknown && told::is_due(context, &profile, "the end is unknown") {
-        let hint = lifetime::hint(&token, false, &context.clock.now()).unwrap_or_default();
-        context.output.note(&format!("`{}`: {hint}", profile.name));
-    }
-    let text = arguments.text(context, &profile, &token);
+    let text = if id_token::is_meant(context, &session, arguments).await? {
+        id_token::text(context, &profile, &session, arguments).await.map_err(mend)?
+    } else {
+        let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
+        if token.validity().end == End::Unknown && told::is_due(context, &profile, "the end is unknown") {
+            let hint = lifetime::hint(&token, false, &context.clock.now()).unwrap_or_default();
+            context.output.note(&format!("`{}`: {hint}", profile.name));
+        }
+        arguments.text(context, &profile, &token)
+    };
     match &arguments.output {
         Some(path) => write(path, &text)?,
         None => context.output.result(text.as_bytes())?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
 
-use super::super::failure;
+use super::super::{failure, id_token};
 use super::Flight;
 use crate::protocol::{Answer, FailureClass, Input, Received};
 use crate::record::Subject;
@@ -74,8 +74,9 @@ impl Flight {
         let issued = self.shared.issued(response, sent_at, Some(&self.record));
         self.record.access_tokens.insert(issued.fingerprint, response.access_token.clone());
         let stranger = response.id_token.as_ref().is_some_and(|id_token| self.is_stranger(id_token));
-        if let Some(id_token) = response.id_token.as_ref().filter(|_| !stranger) {
-            self.record.id_token = Some(id_token.clone());
+        let id_token = response.id_token.as_ref().filter(|_| !stranger);
+        self.record.id_token = id_token::kept(id_token, self.record.id_token.take(), sent_at.wall);
+        if let Some(id_token) = id_token {
             self.record.subject = Subject::of(id_token).or_else(|| self.record.subject.take());
         }
         // RFC 6749 §4.4.3: a refresh token should not come with a client's own token; it is dropped if it does.

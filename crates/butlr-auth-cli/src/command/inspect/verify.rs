@@ -36,9 +36,9 @@ pub(super) struct Verification {
     #[arg(long, value_name = "AUDIENCE", requires = "verify")]
     audience: Option<String>,
 
-    /// Verify an `id_token`, which no API must accept
-    #[arg(long, requires = "verify")]
-    id_token: bool,
+    /// Take the stored `id_token`, which no API must accept, and verify it as one
+    #[arg(long)]
+    pub(super) id_token: bool,
 
     /// Expect this nonce in the `id_token`
     #[arg(long, value_name = "NONCE", requires = "id_token")]
