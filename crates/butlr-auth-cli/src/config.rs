@@ -3,6 +3,7 @@
 mod edit;
 mod malformed;
 mod network;
+mod parameters;
 mod profile;
 mod secret;
 mod source;
@@ -20,6 +21,7 @@ use crate::failure::Failure;
 pub(crate) use edit::Edited;
 use malformed::malformed;
 pub(crate) use network::{CertificateConfig, NetworkConfig, ProxyConfig};
+pub(crate) use parameters::Parameters;
 pub(crate) use profile::{BodyName, GrantName, Preset, ProfileConfig};
 pub(crate) use secret::SecretConfig;
 pub(crate) use stores::{StoreName, StoresConfig, UrlConfig};
@@ -92,16 +94,19 @@ impl Config {
             return Err(Failure::configuration(message).mend("write `version = 1`, or update butlr-auth"));
         }
         for (name, profile) in &config.profiles {
-            if let Some(key) = profile.params.keys().find(|key| is_protocol(key)) {
-                let message = format!("{}: profile `{name}` has `{key}` in `params`", path.display());
-                return Err(Failure::configuration(message)
-                    .mend("remove it: every request says that by itself, and once"));
-            }
-            if let Some(key) = profile.params.keys().find(|key| is_secret(key)) {
-                let message = format!("{}: profile `{name}` has `{key}` in `params`", path.display());
-                return Err(
-                    Failure::configuration(message).mend("secrets do not belong there: see `client_secret`")
-                );
+            let tables =
+                [("params", &profile.params), ("authorization_params", &profile.authorization_params)];
+            for (table, parameters) in tables {
+                let refused = |key: &str, mend: &str| {
+                    let message = format!("{}: profile `{name}` has `{key}` in `{table}`", path.display());
+                    Err(Failure::configuration(message).mend(mend))
+                };
+                if let Some(key) = parameters.names().find(|key| is_protocol(key)) {
+                    return refused(key, "remove it: every request says that by itself, and once");
+                }
+                if let Some(key) = parameters.names().find(|key| is_secret(key)) {
+                    return refused(key, "secrets do not belong there: see `client_secret`");
+                }
             }
         }
         config.path = path;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use butlr_auth::cache::{Party, SessionKey};
 use butlr_auth::core::{EndpointIdentity, Metadata};
-use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
+use butlr_auth::{ClientId, EndpointUrl, GrantType, Provider, Scope};
 
 use crate::config::{GrantName, NetworkConfig, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
@@ -17,7 +17,7 @@ use crate::secret::SecretPlace;
 use crate::shell;
 use crate::store::StoreChoice;
 
-pub(crate) use choose::{Choice, choose};
+pub(crate) use choose::{Choice, choose, names};
 
 /// What sessions of Butlr's password grant are filed under, which knows no client. A program that shares such a
 /// session names its endpoint's client so, too.
@@ -111,6 +111,16 @@ impl Profile {
     pub(crate) fn origin(&self) -> Option<String> {
         let issuer = self.issuer.as_ref().and_then(|by| by.issuer.parse::<EndpointUrl>().ok());
         issuer.map(|url| url.origin()).or_else(|| self.provider.origin())
+    }
+
+    /// What tells its server from others, those of the same host included.
+    pub(crate) fn server(&self) -> String {
+        let by = self.issuer.as_ref().map(|by| by.issuer.as_str());
+        let token = GrantType::ALL.iter().find_map(|grant| self.provider.token_endpoint(*grant).ok());
+        let described =
+            by.or_else(|| self.provider.issuer()).or_else(|| token.map(|token| token.url.as_str()));
+        let described = described.filter(|_| self.preset != Preset::Butlr).map(str::to_owned);
+        described.or_else(|| self.origin()).unwrap_or_default()
     }
 
     /// The provider, with what its server says of itself.

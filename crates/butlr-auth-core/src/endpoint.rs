@@ -26,6 +26,8 @@ pub struct EndpointIdentity {
     pub assumed_lifetime: Option<Duration>,
     /// For how long a spent refresh token may be presented again.
     pub reuse_interval: Duration,
+    /// Whether a refresh says the session's scope.
+    pub refresh_scope: bool,
 }
 
 impl EndpointIdentity {
@@ -39,6 +41,7 @@ impl EndpointIdentity {
             origin: provider.origin().unwrap_or_default(),
             assumed_lifetime: provider.assumed_lifetime(),
             reuse_interval: provider.reuse_interval(),
+            refresh_scope: provider.sends_refresh_scope(),
         }
     }
 }

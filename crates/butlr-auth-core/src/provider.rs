@@ -7,6 +7,8 @@ use crate::{
     CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, Hint, TokenEndpointDescription,
 };
 
+mod choices;
+
 /// A token for which nobody says how long it lives is renewed after this, if it renews itself and the provider
 /// [assumes](Provider::with_assumed_lifetime) nothing else: 10 minutes, short enough to find out soon.
 pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(600);
@@ -47,6 +49,7 @@ pub struct Provider {
     prompt_values: Vec<String>,
     assumed_lifetime: Option<Duration>,
     reuse_interval: Duration,
+    refresh_scope: bool,
 }
 
 impl Provider {
@@ -81,6 +84,7 @@ impl Provider {
             prompt_values: Vec::new(),
             assumed_lifetime: None,
             reuse_interval: Duration::ZERO,
+            refresh_scope: false,
         }
     }
 

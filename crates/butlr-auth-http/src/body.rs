@@ -59,9 +59,22 @@ impl<'a> Body<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    One(&'a str),
+    Several(Vec<&'a str>),
+}
+
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value.as_str())))
+        // A member must not stand twice: several values of one name are a list.
+        let same = |(one, _): &(Cow<'_, str>, _), (other, _): &(Cow<'_, str>, _)| one == other;
+        serializer.collect_map(self.0.chunk_by(same).filter_map(|values| {
+            let (name, value) = values.first()?;
+            let several = values.iter().map(|(_, value)| value.as_str()).collect();
+            Some((name, if values.len() == 1 { Values::One(value) } else { Values::Several(several) }))
+        }))
     }
 }
 

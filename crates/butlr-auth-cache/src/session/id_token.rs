@@ -70,7 +70,8 @@ impl Shared {
     }
 
     fn without_id_token(&self) -> Error {
-        let message = format!("session `{}` has no id_token: the server's last answer brought none", self.name);
+        let message =
+            format!("session `{}` has no id_token: the server's last answer brought none", self.name);
         Error::new(ErrorKind::LoginRequired, message)
     }
 }

@@ -54,7 +54,12 @@ impl Session {
             let response = shared.endpoint.exchange(&grant).await;
             drop(turn);
             shared.tell_of_exchange(&grant, &response, sent_at);
-            shared.establish(response?, sent_at, grant.scope().clone()).await
+            let mut response = response?;
+            if let Grant::RefreshToken { refresh_token, .. } = &grant {
+                // RFC 6749 §6: without another one in the answer, it stays good.
+                response.refresh_token.get_or_insert_with(|| refresh_token.clone());
+            }
+            shared.establish(response, sent_at, grant.scope().clone()).await
         })
         .await
     }

@@ -2,6 +2,8 @@
 
 mod authorize;
 mod device;
+mod dialogue;
+mod pasted;
 mod renewal;
 mod secrets;
 
@@ -12,6 +14,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::authorize::Way;
+use self::dialogue::Dialogue;
 use self::renewal::Made;
 use crate::browser;
 use crate::config::{GrantName, StoreName};
@@ -36,6 +39,8 @@ Examples:
   butlr-auth login work --no-browser        over SSH: paste the address that you end on
   butlr-auth login work --device            where there is no browser: enter a code on a phone
   butlr-auth login --with-token < token     use a token that another program got
+  butlr-auth login work --with-refresh-token < token    go on with a session from elsewhere
+  butlr-auth login work --prompt login --max-age 5m     whoever it is proves it again
 
 Authorization code and implicit grant: the browser opens, you log in there, and it comes back by
 itself. Over SSH, without a screen and with --no-browser, open the address that is printed and paste
@@ -81,6 +86,17 @@ pub(crate) struct Arguments {
     #[arg(long, group = "how", conflicts_with_all = ["secret_stdin", "secret_file"])]
     with_token: bool,
 
+    /// Import a refresh token from stdin, and go on with it from here alone
+    #[arg(long, group = "how", conflicts_with_all = ["secret_stdin", "secret_file", "web"])]
+    with_refresh_token: bool,
+
+    #[command(flatten)]
+    dialogue: Dialogue,
+
+    /// Ask for tokens for this resource (RFC 8707) instead of the profile's; may be repeated
+    #[arg(long, value_name = "URI")]
+    resource: Vec<String>,
+
     /// Ask for this scope, space-separated, instead of the profile's
     #[arg(long, value_name = "SCOPE")]
     scope: Option<Scope>,
@@ -104,9 +120,19 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         || arguments.device
         || arguments.implicit
         || arguments.web
-        || arguments.with_token;
-    let mut profile = context.choose(Choice { named, for_a_person })?;
+        || arguments.with_token
+        || arguments.with_refresh_token;
+    let resources = arguments.resource.as_slice();
+    let mut profile = context.choose(Choice { named, for_a_person, resources })?;
     let grant = grant(arguments, &profile)?;
+    let is_import = arguments.with_token || arguments.with_refresh_token;
+    let has_page = matches!(grant, GrantName::AuthorizationCode | GrantName::Implicit) && !is_import;
+    if arguments.dialogue.is_asked() && !has_page {
+        return Err(Failure::usage(
+            "--prompt, --login-hint, --acr and --max-age are for the server's own page",
+        )
+        .mend("log in there: --web or --no-browser"));
+    }
     if arguments.scope.is_some() && grant == GrantName::ClientCredentials {
         return Err(Failure::usage("--scope has no effect on a session that asks again by itself")
             .mend("set `scopes` in the profile"));
@@ -127,6 +153,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let scope = arguments.scope.clone().unwrap_or_else(|| profile.scope.clone());
     let mut token = if arguments.with_token {
         secrets::import(context, &profile).await?
+    } else if arguments.with_refresh_token {
+        secrets::import_refresh_token(context, &profile).await?
     } else {
         match grant {
             GrantName::Password => secrets::password(context, arguments, &profile, scope).await?,
@@ -139,7 +167,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
             GrantName::DeviceCode => device::login(context, &profile, scope).await?,
             GrantName::AuthorizationCode | GrantName::Implicit => {
-                authorize::login(context, &profile, grant, scope, way(context, arguments), None).await?
+                arguments.dialogue.check_scope(&scope)?;
+                let way = way(context, arguments, &profile);
+                authorize::login(context, &profile, grant, scope, way, &arguments.dialogue).await?
             }
         }
     };
@@ -161,16 +191,15 @@ async fn renewal(
     if session.status().await?.renewable || profile.is_the_clients_own() {
         return Ok((true, None));
     }
-    let provider = if arguments.with_token {
-        profile.provider.clone()
-    } else {
-        context.endpoint(profile).provider().await?
-    };
+    let imported = arguments.with_token || arguments.with_refresh_token;
+    let provider =
+        if imported { profile.provider.clone() } else { context.endpoint(profile).provider().await? };
     let scope = arguments.scope.clone().unwrap_or_else(|| profile.scope.clone());
-    let made = Made { grant, imported: arguments.with_token, scope: &scope, provider: &provider };
+    let made = Made { grant, imported, scope: &scope, provider: &provider };
     if made.may_lack_consent() && renewal::once_more(context).await? {
-        let way = way(context, arguments);
-        match authorize::login(context, profile, grant, scope.clone(), way, Some("consent")).await {
+        let way = way(context, arguments, profile);
+        let dialogue = arguments.dialogue.with_consent();
+        match authorize::login(context, profile, grant, scope.clone(), way, &dialogue).await {
             Ok(with_consent) => *token = with_consent,
             // The first login stands.
             Err(failure) => context.output.warning(&failure.to_string()),
@@ -215,9 +244,11 @@ fn grant(arguments: &Arguments, profile: &Profile) -> Result<GrantName, Failure>
     Ok(asked)
 }
 
-/// By the browser, if a person at the terminal sees it.
-fn way(context: &Context, arguments: &Arguments) -> Way {
-    let by_itself = terminal::is_present()
+/// By the browser, if a person at the terminal sees it and it comes back to this machine.
+fn way(context: &Context, arguments: &Arguments, profile: &Profile) -> Way {
+    let comes_back = url::Url::parse(&profile.redirect_uri).is_ok_and(|url| url.scheme() == "http");
+    let by_itself = comes_back
+        && terminal::is_present()
         && !context.global.no_input
         && !arguments.no_browser
         && browser::is_likely(&context.environment);

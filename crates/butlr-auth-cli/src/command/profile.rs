@@ -10,7 +10,7 @@ use crate::config::Edited;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::profile::{Choice, Profile};
+use crate::profile::{Choice, Profile, names};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +18,8 @@ Examples:
   butlr-auth profile add robot --preset butlr --client-id ID --secret-env ROBOT_SECRET
   butlr-auth profile add work --issuer https://idp.example.com/realms/work --client-id cli \\
       --scope 'openid offline_access'
+  butlr-auth profile add shop --token-endpoint https://as.example.com/token --client-id cli \\
+      --param audience=https://api.example.com --set refresh_scope=true
   butlr-auth profile use work               what commands use unless -p says otherwise
   butlr-auth profile list
   butlr-auth profile show work
@@ -72,7 +74,7 @@ pub(crate) async fn run(context: &Context, command: ProfileCommand) -> Result<Ex
     match command {
         ProfileCommand::List => list(context)?,
         ProfileCommand::Show { named } => show(context, named.as_deref())?,
-        ProfileCommand::Add(arguments) => add::run(context, &arguments)?,
+        ProfileCommand::Add(arguments) => add::run(context, &arguments).await?,
         ProfileCommand::Use { named } => set_default(context, &named)?,
         ProfileCommand::Remove { named, force } => remove(context, &named, force).await?,
     }
@@ -91,7 +93,7 @@ fn list(context: &Context) -> Result<(), Failure> {
         let mark = if is_current { '*' } else { ' ' };
         match found {
             Ok(profile) => {
-                let server = profile.origin().unwrap_or_default();
+                let server = profile.server();
                 lines.push(format!(
                     "{mark} {:<16} {:<18} {server}",
                     escape(name, 64),
@@ -124,6 +126,7 @@ fn document(profile: &Profile, is_current: bool, is_default: bool) -> Value {
         "default": is_default,
         "grant": profile.grant.as_str(),
         "server": profile.origin(),
+        "address": profile.server(),
         "client_id": profile.shown_client(),
     })
 }
@@ -176,8 +179,12 @@ async fn remove(context: &Context, name: &str, force: bool) -> Result<(), Failur
 
 fn missing(config: &Edited, name: &str) -> Failure {
     let shown = escape(name, 64);
-    Failure::configuration(format!("there is no profile `{shown}` in {}", config.path().display()))
-        .mend("see `butlr-auth profile list`")
+    let failure =
+        Failure::configuration(format!("there is no profile `{shown}` in {}", config.path().display()));
+    match config.config() {
+        Ok(config) if !config.profiles.is_empty() => failure.mend(format!("name one of: {}", names(&config))),
+        _ => failure.mend("make one with `butlr-auth profile add`"),
+    }
 }
 
 fn done(context: &Context, name: &str, what: &str, said: String) -> Result<(), Failure> {

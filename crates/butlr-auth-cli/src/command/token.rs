@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use butlr_auth::core::End;
-use butlr_auth::{Clock as _, ErrorKind, Session, SessionState, Token};
+use butlr_auth::{Clock as _, ErrorKind, Scope, Session, SessionState, Token};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::file;
 use crate::form::{self, Form};
 use crate::lifetime;
-use crate::profile::Profile;
+use crate::profile::{Choice, Profile};
 use crate::time::parse_duration;
 use crate::told;
 
@@ -49,6 +49,14 @@ pub(crate) struct Arguments {
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "raw")]
     format: Form,
+
+    /// For this scope, space-separated, instead of the profile's: at most what the login was granted
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<Scope>,
+
+    /// For this resource (RFC 8707) instead of the profile's; may be repeated
+    #[arg(long, value_name = "URI")]
+    resource: Vec<String>,
 
     /// Print the id_token
     #[arg(long, conflicts_with_all = ["access_token", "watch", "shell"])]
@@ -104,7 +112,12 @@ impl Arguments {
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let profile = context.profile()?;
+    let named = context.global.profile.as_deref();
+    let mut profile =
+        context.choose(Choice { named, resources: &arguments.resource, ..Choice::default() })?;
+    if let Some(scope) = &arguments.scope {
+        profile.scope = scope.clone();
+    }
     let mend = |failure: Failure| failure.mend_by_login(&profile.login_command());
     if arguments.watch {
         return watch::run(context, &profile, arguments).await.map_err(mend);

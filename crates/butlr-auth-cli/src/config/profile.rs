@@ -1,6 +1,5 @@
 //! One profile, as the file has it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use clap::ValueEnum;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateConfig, ProxyConfig, SecretConfig, StoreName};
+use super::{CertificateConfig, Parameters, ProxyConfig, SecretConfig, StoreName};
 use crate::time::parse_duration;
 
 /// One identity at one server.
@@ -36,7 +35,14 @@ pub(crate) struct ProfileConfig {
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
     #[serde(default)]
-    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) params: Parameters,
+    #[serde(default)]
+    pub(crate) authorization_params: Parameters,
+    /// Whether the session's scope is sent with a refresh.
+    #[serde(default)]
+    pub(crate) refresh_scope: bool,
+    /// `false`: authorization requests are not pushed, whatever the server announces. `true`: they must be.
+    pub(crate) pushed_authorization: Option<bool>,
     pub(crate) redirect_uri: Option<String>,
     #[serde(default, deserialize_with = "duration")]
     pub(crate) assumed_lifetime: Option<Duration>,
@@ -50,6 +56,15 @@ pub(crate) struct ProfileConfig {
     pub(crate) endpoints: EndpointsConfig,
 }
 
+impl ProfileConfig {
+    /// The same for other resources (RFC 8707) than the configured ones.
+    pub(crate) fn for_resources(&self, resources: &[String]) -> Self {
+        let mut described = self.clone();
+        described.params.set("resource", resources);
+        described
+    }
+}
+
 /// Where a server is spoken to, if neither preset nor discovery says it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +75,8 @@ pub(crate) struct EndpointsConfig {
     pub(crate) refresh: Option<String>,
     pub(crate) device_authorization: Option<String>,
     pub(crate) jwks: Option<String>,
+    pub(crate) introspection: Option<String>,
+    pub(crate) pushed_authorization: Option<String>,
 }
 
 /// A server that this product knows.

@@ -1,3 +1,5 @@
+mod documented;
+
 use std::path::PathBuf;
 
 use butlr_auth::ClientAuthenticationMethod;
@@ -91,6 +93,10 @@ fn no_value_is_ever_repeated() {
         "username",
         "scopes",
         "params",
+        "params.audience",
+        "authorization_params",
+        "refresh_scope",
+        "pushed_authorization",
         "redirect_uri",
         "assumed_lifetime",
         "reuse_interval",
@@ -143,6 +149,24 @@ fn a_value_of_the_wrong_kind_is_named_by_its_kind() {
     refused(
         "[profile.me]\ngrant = \"canary\"",
         "config.toml line 2: an unknown value, expected one of `authorization_code`, `device_code`, `implicit`, `password`, `client_credentials`",
+        None,
+    );
+}
+
+#[test]
+fn a_parameter_has_one_value_or_several() {
+    let text = "[profile.me]\nparams = { audience = \"a\", resource = [\"b\", \"c\"] }";
+    let config = Config::parse(text, PathBuf::from("config.toml")).unwrap();
+    let pairs: Vec<_> = config.profiles["me"].params.iter().collect();
+    assert_eq!(pairs, [("audience", "a"), ("resource", "b"), ("resource", "c")]);
+    refused(
+        "[profile.me]\nauthorization_params = { state = \"canary\" }",
+        "config.toml: profile `me` has `state` in `authorization_params`",
+        Some("remove it: every request says that by itself, and once"),
+    );
+    refused(
+        "[profile.me]\nparams = { audience = 7 }",
+        "config.toml line 2: a value of the wrong type (integer), expected a string or a list of strings",
         None,
     );
 }

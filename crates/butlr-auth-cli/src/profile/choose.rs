@@ -23,6 +23,8 @@ const ENVIRONMENT: &str = "env";
 pub(crate) struct Choice<'a> {
     /// The profile that the command line names.
     pub(crate) named: Option<&'a str>,
+    /// The resources that a token is wanted for, instead of the configured ones.
+    pub(crate) resources: &'a [String],
     /// Whether a login wants another grant than the client's own: then the environment's client is not meant.
     pub(crate) for_a_person: bool,
 }
@@ -48,11 +50,20 @@ pub(crate) fn choose(
     let mut profile = match name {
         None => of_environment(global, config, environment)?,
         Some(name) => match config.profiles.get(name) {
+            Some(described) if !choice.resources.is_empty() && described.preset != Some(Preset::Butlr) => {
+                check_resources(choice.resources)?;
+                let described = described.for_resources(choice.resources);
+                of_config(name, &described, global, config, environment)?
+            }
             Some(described) => of_config(name, described, global, config, environment)?,
             None if name == BUILT_IN => built_in(global, config, environment)?,
             None => return Err(unknown(name, config)),
         },
     };
+    if !choice.resources.is_empty() && profile.preset == Preset::Butlr {
+        return Err(Failure::usage("Butlr's tokens are for its one API, and not for a resource")
+            .mend("leave --resource out"));
+    }
     profile.source = source;
     profile.hidden = candidates
         .filter(|(source, _)| *source != Source::BuiltIn)
@@ -65,6 +76,24 @@ pub(crate) fn choose(
         profile.hidden.push("environment: BUTLR_BASE_URL".to_owned());
     }
     Ok(profile)
+}
+
+/// The profiles that there are, as far as a line has room for them.
+pub(crate) fn names(config: &Config) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<String> =
+        config.profiles.keys().take(MOST).map(|name| butlr_auth::core::text::escape(name, 64)).collect();
+    let more = if config.profiles.len() > MOST { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What RFC 8707 §2 says of a resource.
+fn check_resources(resources: &[String]) -> Result<(), Failure> {
+    let fits = |resource: &String| url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    if resources.iter().all(fits) {
+        return Ok(());
+    }
+    Err(Failure::usage("a --resource is an absolute URI without a fragment"))
 }
 
 fn unknown(name: &str, config: &Config) -> Failure {
@@ -84,7 +113,8 @@ fn unknown(name: &str, config: &Config) -> Failure {
     match nearest {
         Some((_, known)) => failure.mend(format!("did you mean `{known}`?")),
         None if config.path.as_os_str().is_empty() => failure.mend("set HOME or BUTLR_AUTH_CONFIG"),
-        None => failure.mend(format!("add `[profile.{shown}]` there")),
+        None if config.profiles.is_empty() => failure.mend(format!("add `[profile.{shown}]` there")),
+        None => failure.mend(format!("add `[profile.{shown}]` there, or name one of: {}", names(config))),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn of_config(
         Preset::Generic => generic(name, described),
     }
     .map_err(of_profile)?;
-    let provider = with_times(provider, described);
+    let provider = with_habits(provider, described);
     let grant = described.grant.unwrap_or_else(|| usual_grant(described));
     let needs_client = described.preset != Some(Preset::Butlr) || grant != GrantName::Password;
     let client_id = match &described.client_id {
@@ -129,12 +129,15 @@ fn usual_grant(described: &ProfileConfig) -> GrantName {
     }
 }
 
-fn with_times(mut provider: Provider, described: &ProfileConfig) -> Provider {
+fn with_habits(mut provider: Provider, described: &ProfileConfig) -> Provider {
     if let Some(lifetime) = described.assumed_lifetime {
         provider = provider.with_assumed_lifetime(lifetime);
     }
     if let Some(interval) = described.reuse_interval {
         provider = provider.with_reuse_interval(interval);
+    }
+    if described.refresh_scope {
+        provider = provider.with_refresh_scope();
     }
     provider
 }
@@ -215,7 +218,7 @@ pub(super) fn completed(
             provider = provider.with_grant_endpoint(grant_type, found.url.clone(), dialect.clone());
         }
     }
-    Ok(with_times(with_issuer_and_endpoints(provider, described, dialect)?, described))
+    Ok(with_habits(with_issuer_and_endpoints(provider, described, dialect)?, described))
 }
 
 /// How token requests are written; the client authenticates as the server likes it, unless it is configured.
@@ -251,7 +254,10 @@ fn with_issuer_and_endpoints(
         let refresh = endpoint("endpoints.refresh", refresh)?;
         provider = provider.with_grant_endpoint(GrantType::RefreshToken, refresh, dialect);
     }
-    for (parameter, value) in &described.params {
+    // What is said of a login alone stands instead of what is said of every request.
+    let apart = &described.authorization_params;
+    let common = described.params.iter().filter(|(parameter, _)| !apart.has(parameter));
+    for (parameter, value) in common.chain(apart.iter()) {
         provider = provider.with_authorization_parameter(parameter, value);
     }
     with_common_endpoints(provider, described)
@@ -270,6 +276,19 @@ fn with_common_endpoints(mut provider: Provider, described: &ProfileConfig) -> R
     }
     if let Some(jwks) = &described.endpoints.jwks {
         provider = provider.with_jwks_uri(endpoint("endpoints.jwks", jwks)?);
+    }
+    if let Some(introspection) = &described.endpoints.introspection {
+        let introspection = endpoint("endpoints.introspection", introspection)?;
+        provider = provider.with_introspection_endpoint(introspection);
+    }
+    if let Some(pushed) = &described.endpoints.pushed_authorization {
+        let pushed = endpoint("endpoints.pushed_authorization", pushed)?;
+        provider = provider.with_pushed_authorization_request_endpoint(pushed);
+    }
+    match described.pushed_authorization {
+        Some(true) => provider = provider.with_required_pushed_authorization(),
+        Some(false) => provider = provider.without_pushed_authorization(),
+        None => {}
     }
     Ok(provider)
 }

@@ -95,5 +95,8 @@ fn an_unknown_profile_is_refused_with_the_one_that_was_meant() {
     let failure = chosen(&["-p", "robt"], CONFIG, []).unwrap_err();
     assert_eq!(failure.mend.as_deref(), Some("did you mean `robot`?"));
     let failure = chosen(&["-p", "zzz"], CONFIG, []).unwrap_err();
-    assert_eq!(failure.mend.as_deref(), Some("add `[profile.zzz]` there"));
+    assert_eq!(
+        failure.mend.as_deref(),
+        Some("add `[profile.zzz]` there, or name one of: elsewhere, me, robot")
+    );
 }

@@ -13,6 +13,7 @@ mod discovery;
 mod doctor;
 mod failures;
 mod guide;
+mod handing_out;
 mod help;
 mod helper;
 mod herd;

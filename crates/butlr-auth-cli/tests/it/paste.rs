@@ -70,7 +70,7 @@ async fn a_wrong_paste_is_asked_for_again() {
     let redirect = approved(&world, &address_on(&mut terminal)).await;
     let as_typed = format!("{redirect}oops\x7f\x7f\x7f\x7f\n");
     for (wrong, said) in [
-        ("nonsense\n", "another `state`"),
+        ("nonsense\n", "this is no address"),
         ("https://example.com/?code=c\n", "this is an address at https://example.com"),
     ] {
         terminal.types(wrong);

@@ -131,3 +131,59 @@ async fn a_minted_secret_is_kept_and_never_printed() {
     assert!(!document.stdout.contains(&secret) && !document.stderr.contains(&secret));
     assert_eq!(document.json()["profile"], "later");
 }
+
+#[tokio::test]
+async fn a_profile_can_say_all_that_the_configuration_knows() {
+    let world = World::new().await;
+    let (base, issuer) = (world.server.base_url(), world.server.issuer());
+    let add = |arguments: &[&str]| {
+        world.run(&["profile", "add"].iter().chain(arguments).copied().collect::<Vec<_>>())
+    };
+    let token = format!("{base}/acme/token");
+    add(&[
+        "shop",
+        "--token-endpoint",
+        &token,
+        "--client-id",
+        "a",
+        "--param",
+        "resource=https://a.example.com",
+        "--param",
+        "resource=https://b.example.com",
+        "--authorization-param",
+        "prompt=consent",
+        "--redirect-uri",
+        "com.example.app:/cb",
+        "--reuse-interval",
+        "10s",
+        "--set",
+        "refresh_scope=true",
+        "--set",
+        "endpoints.introspection=https://as.example.com/introspect",
+    ])
+    .succeeded();
+    let shown = world.run(&["--json", "profile", "show", "shop"]).succeeded().json();
+    let settings = &shown["settings"];
+    assert_eq!(
+        settings["params"]["resource"],
+        serde_json::json!(["https://a.example.com", "https://b.example.com"])
+    );
+    assert_eq!(settings["authorization_params"]["prompt"], "consent");
+    assert_eq!(settings["redirect_uri"], "com.example.app:/cb");
+    assert_eq!(settings["refresh_scope"], true);
+    assert_eq!(settings["endpoints"]["introspection"], "https://as.example.com/introspect");
+    add(&["other", "--token-endpoint", &token, "--client-id", "a", "--set", "grnat=password"])
+        .failed(3, "did you mean `grant`?");
+
+    // Two of one host are told apart.
+    add(&["shop2", "--token-endpoint", &format!("{base}/umbrella/token"), "--client-id", "a"]).succeeded();
+    let listed = world.run(&["profile", "list"]).succeeded().stdout;
+    assert!(listed.contains(&token) && listed.contains(&format!("{base}/umbrella/token")), "{listed}");
+
+    // The issuer is asked whether it is one.
+    add(&["idp", "--issuer", issuer, "--client-id", "a"]).succeeded();
+    let wrong = format!("{base}/realms/typo");
+    add(&["typo", "--issuer", &wrong, "--client-id", "a"]).failed(5, "--unchecked");
+    add(&["typo", "--issuer", &wrong, "--client-id", "a", "--unchecked"]).succeeded();
+    world.run(&["profile", "show", "nobody"]).failed(3, "name one of: ");
+}

@@ -58,3 +58,9 @@ fn the_buffer_never_moves_while_it_is_filled() {
         assert_eq!(encoded.capacity(), 16 + 6 * ("code".len() + value.len()) + 8);
     }
 }
+
+#[test]
+fn several_values_of_one_name_are_a_list_in_json() {
+    let dialect = Dialect::json().with_parameter("resource", "a").with_parameter("resource", "b");
+    check("grant_type=password", &dialect, r#"{"resource":["a","b"],"grant_type":"password"}"#);
+}

@@ -17,7 +17,7 @@ impl Flight {
     pub(super) async fn send(&mut self, token: Option<Fingerprint>, not_after: Option<Duration>) -> Input {
         let grant = match token {
             Some(fingerprint) => {
-                self.record.refresh_tokens.get(&fingerprint).cloned().map(Grant::refresh_token)
+                self.record.refresh_tokens.get(&fingerprint).cloned().map(|token| self.refresh_grant(token))
             }
             None => self.shared.setup.own_grant.clone(),
         };
@@ -42,6 +42,12 @@ impl Flight {
         };
         self.shared.tell_of_exchange(&grant, &response, sent_at);
         Input::Answer(self.judge(response, sent_at))
+    }
+
+    fn refresh_grant(&self, token: RefreshToken) -> Grant {
+        let grant = Grant::refresh_token(token);
+        let says_scope = self.shared.endpoint.identity().refresh_scope;
+        if says_scope { grant.with_scope(self.shared.setup.scope.clone()) } else { grant }
     }
 
     /// Shows that this process is alive and still holds the lease.

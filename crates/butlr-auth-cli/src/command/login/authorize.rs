@@ -4,11 +4,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use butlr_auth::{
-    AuthorizationRequest, AuthorizationResponse, Error, ErrorKind, LoopbackListener, Scope, Session, Token,
+    AuthorizationRequest, AuthorizationResponse, Error, ErrorKind, LoopbackListener, Provider, Scope,
+    Session, Token, TokenEndpoint as _,
 };
 use serde_json::json;
 use url::Url;
 
+use super::dialogue::Dialogue;
+use super::pasted::came_back;
 use super::secrets::ask_for;
 use crate::browser;
 use crate::config::GrantName;
@@ -41,7 +44,7 @@ pub(super) async fn login(
     grant: GrantName,
     scope: Scope,
     way: Way,
-    prompt: Option<&str>,
+    dialogue: &Dialogue,
 ) -> Result<Token, Failure> {
     if way == Way::Paste && terminal::is_present() {
         ask_for(context, "the address that you end on", "give it on stdin, one line")?;
@@ -49,12 +52,9 @@ pub(super) async fn login(
     let endpoint = context.endpoint(profile);
     let http = spinner::during(&context.output, "asking the server", endpoint.http()).await?;
     let session = context.open(profile).await?;
-    let mut provider = http.provider().clone();
-    if let Some(prompt) = prompt {
-        provider = provider.with_authorization_parameter("prompt", prompt);
-    }
+    let provider = &dialogue.steer(http.provider().clone());
     let ask = |redirect_uri: &str| {
-        let (provider, client_id) = (&provider, &profile.client_id);
+        let client_id = &profile.client_id;
         if grant == GrantName::Implicit {
             AuthorizationRequest::implicit(provider, client_id, redirect_uri, scope)
         } else {
@@ -65,16 +65,30 @@ pub(super) async fn login(
         Way::Browser => {
             let listener = LoopbackListener::bind(&profile.redirect_uri).await.map_err(unheard)?;
             let mut request = ask(listener.redirect_uri())?;
-            let url = http.authorization_url(&request).await?;
+            let url = http.authorization_url(&request).await.map_err(|error| unpushed(provider, error))?;
             brought_back(context, listener, &mut request, &url).await?
         }
         Way::Paste => {
             let mut request = ask(&profile.redirect_uri)?;
-            let url = http.authorization_url(&request).await?;
+            let url = http.authorization_url(&request).await.map_err(|error| unpushed(provider, error))?;
             pasted(context, profile, &mut request, &url).await?
         }
     };
-    spinner::during(&context.output, "logging in", finish(&endpoint, &session, response)).await
+    let finished = finish(context, &endpoint, &session, response, dialogue);
+    spinner::during(&context.output, "logging in", finished).await
+}
+
+/// What to do when the server did not take the request beforehand.
+fn unpushed(provider: &Provider, error: Error) -> Failure {
+    let may_not_be_served = provider.pushed_authorization_request_endpoint().is_ok()
+        && !matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled);
+    let mut failure = Failure::from(error);
+    if may_not_be_served {
+        let off = "if the server announces pushed requests and does not serve them, set `pushed_authorization = false` in the profile";
+        let before = failure.mend.take();
+        failure.mend = Some(before.map_or_else(|| off.to_owned(), |mend| format!("{mend}; {off}")));
+    }
+    failure
 }
 
 /// Opens the browser and waits for it to come back. The address is shown as well, for the case that nothing opens.
@@ -132,14 +146,23 @@ fn unanswered(error: Error) -> Failure {
 
 /// Makes a session of what came back.
 async fn finish(
+    context: &Context,
     endpoint: &ProfileEndpoint,
     session: &Session,
     response: AuthorizationResponse,
+    dialogue: &Dialogue,
 ) -> Result<Token, Failure> {
     match response {
+        AuthorizationResponse::Code(code) if dialogue.is_demanding() => {
+            let mut response = endpoint.exchange(&code).await?;
+            dialogue.check(context, &response)?;
+            response.scope.get_or_insert_with(|| code.scope().clone());
+            Ok(session.login_with(response).await?)
+        }
         AuthorizationResponse::Code(code) => Ok(session.login(&code).await?),
         AuthorizationResponse::Token(response) => {
             endpoint.check_redirect(&response).await?;
+            dialogue.check(context, &response)?;
             Ok(session.login_with(response).await?)
         }
         _ => Err(Failure::unexpected("the server gave something else than a code or a token")),
@@ -179,7 +202,7 @@ async fn pasted(
             Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
-        let may_be_mended = matches!(failure.kind, "invalid_callback" | "usage");
+        let may_be_mended = matches!(failure.kind, "invalid_callback" | "usage" | "login_required");
         if pastes == 0 || !may_be_mended {
             return Err(failure);
         }
@@ -201,31 +224,4 @@ async fn taken(
     }
     came_back(&redirect, &profile.redirect_uri, url)?;
     Ok(request.accept(&redirect)?)
-}
-
-/// Tells an address of some other page from an answer that was tampered with. Whether an answer is the right one is
-/// not decided here.
-fn came_back(redirect: &str, expected: &str, login_page: &Url) -> Result<(), Failure> {
-    let (Ok(given), Ok(expected)) = (redirect.parse::<Url>(), expected.parse::<Url>()) else {
-        return Ok(());
-    };
-    // Of `myapp:/callback`, which programs register for themselves, the origin says nothing.
-    let place = |url: &Url| {
-        let host = url.host_str().map(str::to_owned);
-        (url.scheme().to_owned(), host, url.port_or_known_default(), url.path().to_owned())
-    };
-    if place(&given) == place(&expected) {
-        return Ok(());
-    }
-    let said = if given.origin() == login_page.origin() {
-        "this is the address of the login page itself".to_owned()
-    } else if given.origin().is_tuple() {
-        format!("this is an address at {}", given.origin().ascii_serialization())
-    } else {
-        format!("this is an address with `{}:`", given.scheme())
-    };
-    let mut ends = expected;
-    ends.set_query(None);
-    Err(Failure::new(ErrorKind::InvalidCallback, format!("{said}, and this login ends at {ends}"))
-        .mend("start again, and paste the whole address of the page that you end on"))
 }

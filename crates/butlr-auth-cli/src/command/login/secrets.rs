@@ -1,5 +1,6 @@
 //! Logins by a secret: a password, the client's own, or a token that another program got.
 
+use butlr_auth::core::RefreshToken;
 use butlr_auth::{AccessToken, Clock as _, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse};
 use zeroize::Zeroizing;
 
@@ -111,13 +112,25 @@ pub(super) fn ask_for(context: &Context, what: &str, instead: &str) -> Result<()
 
 /// Takes a token that another program got. It cannot be renewed.
 pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token, Failure> {
-    if profile.is_the_clients_own() {
-        let message = format!("profile `{}` gets its own tokens and takes none from elsewhere", profile.name);
-        return Err(Failure::configuration(message).mend("name a profile of a person"));
-    }
+    check_import(profile)?;
     let token = AccessToken::new(secret::from_stdin().await?.trim())?;
     let imported = TokenResponse::imported(token, &context.clock.now())
         .map_err(|error| Failure::from(error).mend("import a token that is still good"))?;
     let session: Session = context.open(profile).await?;
     Ok(session.login_with(imported).await?)
+}
+
+/// Takes a refresh token that another program got, and goes on with it: whoever else uses it may end the session.
+pub(super) async fn import_refresh_token(context: &Context, profile: &Profile) -> Result<Token, Failure> {
+    check_import(profile)?;
+    let token = RefreshToken::new(secret::from_stdin().await?.trim())?;
+    exchange(context, profile, &Grant::refresh_token(token)).await
+}
+
+fn check_import(profile: &Profile) -> Result<(), Failure> {
+    if !profile.is_the_clients_own() {
+        return Ok(());
+    }
+    let message = format!("profile `{}` gets its own tokens and takes none from elsewhere", profile.name);
+    Err(Failure::configuration(message).mend("name a profile of a person"))
 }

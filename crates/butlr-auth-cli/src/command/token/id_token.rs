@@ -97,6 +97,10 @@ fn without(failure: Failure, profile: &Profile) -> Failure {
     if failure.exit != crate::exit::Exit::Login || profile.scope.contains("openid") {
         return failure;
     }
+    if profile.is_the_clients_own() {
+        return failure
+            .mend("an id_token says who logged in, and a client does not: name a profile of a person");
+    }
     let command = profile.login_command();
     failure.mend(format!("add \"openid\" to the profile's `scopes`, then run `{command}`"))
 }
