@@ -13,13 +13,27 @@ pub fn escape(text: &str, limit: usize) -> String {
             escaped.push('…');
             break;
         }
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             escaped.extend(character.escape_unicode());
         } else {
             escaped.push(character);
         }
     }
     escaped
+}
+
+/// As [`escape`], of a text of several lines: it keeps every line end, and is not cut.
+#[must_use]
+pub fn escape_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| escape(line, usize::MAX)).collect();
+    lines.join("\n")
+}
+
+/// Tells whether a character does something to a terminal instead of being seen on it, or is not seen at all: the
+/// controls C0 and C1, the marks of bidirectional text, and whatever Unicode has a reader ignore.
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
+    character.is_control() || is_invisible(character)
 }
 
 /// What stands in the place of a secret.
@@ -129,11 +143,15 @@ fn base64(secret: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Characters that change how the text around them is shown without being seen themselves.
+/// Characters that change how the text around them is shown without being seen themselves, or look like nothing: what
+/// Unicode calls default ignorable, its separators of lines and paragraphs, and format controls.
 fn is_invisible(character: char) -> bool {
     matches!(character,
-        '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use super::{escape, redact};
+use super::{escape, escape_lines, is_hidden, redact};
 
 // Security: H8.
 #[test]
@@ -9,6 +9,44 @@ fn terminal_and_bidirectional_controls_are_escaped() {
     assert_eq!(escape("a\u{1b}[31mb", 99), "a\\u{1b}[31mb");
     assert_eq!(escape("a\u{202e}b\r\n", 99), "a\\u{202e}b\\u{d}\\u{a}");
     assert_eq!(escape("größe", 99), "größe");
+}
+
+// Security: H8.
+#[test]
+fn what_is_not_seen_is_escaped_in_every_plane() {
+    for hidden in [
+        '\0',
+        '\u{7f}',
+        '\u{80}',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{1160}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{202a}',
+        '\u{2066}',
+        '\u{206f}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{ffa0}',
+        '\u{fff9}',
+        '\u{1d173}',
+        '\u{e0001}',
+        '\u{e0041}',
+        '\u{e0100}',
+    ] {
+        assert!(is_hidden(hidden), "{}", hidden.escape_unicode());
+    }
+    for seen in ['a', ' ', 'é', '漢', '✓', '█', '\u{a0}', '🔑', 'ﷺ'] {
+        assert!(!is_hidden(seen), "{seen}");
+    }
+    assert_eq!(escape_lines("a\u{9b}2J\nb\u{202e}\r\n"), "a\\u{9b}2J\nb\\u{202e}\\u{d}\n");
 }
 
 #[test]
