@@ -1,8 +1,9 @@
 //! The API behind the profile: a request with the session's bearer token, which goes to the profile's origin alone.
 
 use butlr_auth::core::Fingerprint;
+use butlr_auth::core::text::escape;
 use butlr_auth::{Bearer, EndpointUrl, Network, Session};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
@@ -141,6 +142,26 @@ impl Answer {
                 .iter()
                 .any(|error| error.pointer("/extensions/code").is_some_and(|code| code == "UNAUTHENTICATED"))
         })
+    }
+
+    /// How many errors GraphQL's answer tells of, whatever else is in it.
+    pub(crate) fn graphql_errors(&self) -> usize {
+        let document = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        match document.get("errors") {
+            None | Some(Value::Null) => 0,
+            Some(Value::Array(errors)) => errors.len(),
+            Some(_) => 1,
+        }
+    }
+
+    /// Where a redirect points, for people: without the query, which may hold a secret.
+    pub(crate) fn target(&self) -> Option<String> {
+        let location = self.headers.get(LOCATION)?;
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let shown = location.split(['?', '#']).next().unwrap_or_default();
+        // What stands before an `@` may be a password.
+        let shown = shown.rsplit_once('@').map_or(shown, |(_, host)| host);
+        Some(escape(shown, 256)).filter(|shown| !shown.is_empty())
     }
 
     pub(crate) fn is_refusal(&self) -> bool {

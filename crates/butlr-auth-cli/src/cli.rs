@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use butlr_auth::core::text::{escape, is_hidden};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::command;
@@ -10,6 +12,7 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::shell;
 use crate::time::parse_deadline;
 
 const EXAMPLES: &str = "\
@@ -26,11 +29,12 @@ Exit codes:
   6 temporary: try again   7 storage   8 api: HTTP status 400 or more   128+N ended by signal N
   1 anything else   run: 126 cannot be executed, 127 not found, else the command's own
 
-stdout carries the result and nothing else; on failure it is empty.";
+stdout carries the result and nothing else; on failure it is empty.
+`butlr-auth help environment` is about every variable that is read or set.";
 
 /// A valid access token for every language, script and cron job.
 #[derive(Debug, Parser)]
-#[command(name = "butlr-auth", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "butlr-auth", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -110,8 +114,7 @@ pub(crate) enum Command {
     Helper(command::helper::Arguments),
     Completions(command::completions::Arguments),
     Man(command::man::Arguments),
-    #[command(hide = true)]
-    Open(command::open::Arguments),
+    Help(command::help::Arguments),
 }
 
 impl Command {
@@ -127,17 +130,32 @@ impl Command {
 }
 
 /// Answers arguments that are no command: with help on stdout, or with what is wrong on stderr.
-pub(crate) fn refuse(error: &clap::Error, environment: &Environment) -> Exit {
+pub(crate) fn refuse(mut error: clap::Error, environment: &Environment) -> Exit {
+    let meant = meant_as_profile(&error);
+    if let Some(tip) = &meant {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     let output = Output::before_arguments(environment);
     if error.use_stderr() && output.is_json() {
         let message = error.to_string();
         let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         let message: Vec<&str> = message.split_whitespace().collect();
-        let failure = Failure::usage(message.join(" ")).mend("see `butlr-auth --help`");
+        let mend = meant.unwrap_or_else(|| "see `butlr-auth --help`".to_owned());
+        let failure = Failure::usage(message.join(" ")).mend(mend);
         output.failure(&failure);
+    } else if error.use_stderr() && error.to_string().contains(|found| found != '\n' && is_hidden(found)) {
+        output.refusal(&error.to_string());
     } else {
         // It prints to the stream that the answer belongs to; there is nowhere to tell that it is closed.
         let _ = error.print();
     }
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// What was meant by a word too many after a command that acts as a profile: `token work`.
+fn meant_as_profile(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_a_word = error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-');
+    is_a_word
+        .then(|| format!("a profile is named by -p: `butlr-auth -p {} …`", shell::word(&escape(word, 64))))
 }

@@ -6,12 +6,12 @@ pub(crate) mod completions;
 #[cfg(feature = "demo")]
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod help;
 pub(crate) mod helper;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
-pub(crate) mod open;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod status;
@@ -40,6 +40,6 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Helper(arguments) => Box::pin(helper::run(context, arguments.command)).await,
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Man(arguments) => man::run(context, &arguments),
-        Command::Open(arguments) => Ok(open::run(&arguments)),
+        Command::Help(arguments) => help::run(context, &arguments),
     }
 }

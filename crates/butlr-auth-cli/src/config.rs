@@ -29,12 +29,18 @@ pub(crate) use stores::{StoreName, StoresConfig, UrlConfig};
 /// No configuration is longer: 1 MiB.
 const LIMIT: usize = 1 << 20;
 
+/// What every form of the file says of itself.
+#[derive(Deserialize)]
+struct Form {
+    version: Option<u32>,
+}
+
 /// What the file says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    #[serde(default)]
-    version: Option<u32>,
+    #[serde(default, rename = "version")]
+    _version: Option<u32>,
     #[serde(default)]
     pub(crate) default_profile: Option<String>,
     /// Where sessions are kept, unless a profile says it.
@@ -88,11 +94,14 @@ impl Config {
     }
 
     pub(crate) fn parse(text: &str, path: PathBuf) -> Result<Self, Failure> {
-        let mut config: Self = toml::from_str(text).map_err(|error| malformed(text, &path, &error))?;
-        if config.version.is_some_and(|version| version != 1) {
+        // First, because a newer form may have keys that are unknown here.
+        let version = toml::from_str(text).ok().and_then(|Form { version }| version);
+        if let Some(version) = version.filter(|version| *version != 1) {
             let message = format!("{} is of a version that this program does not know", path.display());
-            return Err(Failure::configuration(message).mend("write `version = 1`, or update butlr-auth"));
+            let mend = if version > 1 { "update this program" } else { "write `version = 1`" };
+            return Err(Failure::configuration(message).mend(mend));
         }
+        let mut config: Self = toml::from_str(text).map_err(|error| malformed(text, &path, &error))?;
         for (name, profile) in &config.profiles {
             let tables =
                 [("params", &profile.params), ("authorization_params", &profile.authorization_params)];

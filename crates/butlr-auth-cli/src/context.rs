@@ -126,7 +126,7 @@ impl Context {
     pub(crate) fn tell_of_memory(&self, why: &Failure) {
         if !self.told_of_memory.replace(true) {
             self.output.warning(&format!(
-                "{why}: the token is not kept, and each command asks for a new one; set BUTLR_AUTH_STATE_DIR to a folder that this user can write"
+                "{why}: the token is not kept, and each command asks for a new one; set BUTLR_AUTH_STATE_DIR to a folder that this user can write, or see `butlr-auth doctor`"
             ));
         }
     }

@@ -1,5 +1,7 @@
 //! The environment, read through one type, so that a test can give it another one.
 
+pub(crate) mod variables;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;

@@ -127,6 +127,8 @@ fn mend_of(error: &Error) -> Option<String> {
         ErrorKind::Configuration if has_no_authorities(error) => {
             "install this machine's authorities (the package ca-certificates), or name some by SSL_CERT_FILE or `ca_file`"
         }
+        // The one thing that is unsupported and no matter of configuration: what a newer version has written.
+        ErrorKind::Unsupported if is_newer(error) => "install the version that wrote it, or a newer one",
         ErrorKind::Unsupported => "configure the endpoint in the profile's `endpoints`, or use another grant",
         ErrorKind::InvalidCallback => "start again, and paste the whole address of the page you end on",
         ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled | ErrorKind::ServerFailed => {
@@ -169,6 +171,11 @@ fn is_unwritable(error: &Error) -> bool {
                 | std::io::ErrorKind::NotFound
         )
     })
+}
+
+/// Whether a newer version of this program has written what cannot be read.
+fn is_newer(error: &Error) -> bool {
+    error.to_string().contains("update this program")
 }
 
 impl From<std::io::Error> for Failure {

@@ -6,6 +6,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::document;
+use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::shell;
 use crate::time::rfc3339;
@@ -32,19 +34,28 @@ pub(crate) enum Form {
 }
 
 /// Writes the token in a form, its last line ended.
-pub(crate) fn render(context: &Context, profile: &Profile, token: &Token, form: Form) -> Zeroizing<String> {
+///
+/// # Errors
+/// If the form cannot hold it safely.
+pub(crate) fn render(
+    context: &Context,
+    profile: &Profile,
+    token: &Token,
+    form: Form,
+) -> Result<Zeroizing<String>, Failure> {
     let access_token = token.access_token().expose();
-    Zeroizing::new(match form {
+    Ok(Zeroizing::new(match form {
         Form::Raw => format!("{access_token}\n"),
         Form::Header => format!("Authorization: Bearer {access_token}\n"),
-        Form::Json => document(context, profile, token),
+        Form::Json => described(context, profile, token),
         Form::Env => {
-            variables(context, profile, token).map(|(name, value)| format!("{name}={}\n", *value)).concat()
+            let variables = variables(context, profile, token);
+            return shell::lines(variables.map(|(name, value)| (name, value.to_string())), false);
         }
         Form::Kube => {
             kube(context, access_token, token.validity().expires_at(&context.clock.now()).and_then(rfc3339))
         }
-    })
+    }))
 }
 
 /// Writes a token as `kubectl` reads it.
@@ -53,10 +64,12 @@ pub(crate) fn kube(context: &Context, token: &str, ends: Option<String>) -> Stri
 }
 
 /// Writes the token as lines that a shell evaluates.
-pub(crate) fn exports(context: &Context, profile: &Profile, token: &Token) -> Zeroizing<String> {
-    let lines = variables(context, profile, token)
-        .map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)));
-    Zeroizing::new(lines.concat())
+pub(crate) fn exports(
+    context: &Context,
+    profile: &Profile,
+    token: &Token,
+) -> Result<Zeroizing<String>, Failure> {
+    shell::lines(variables(context, profile, token).map(|(name, value)| (name, value.to_string())), true)
 }
 
 /// The variables that a program of the caller's expects. One without a value is empty.
@@ -75,7 +88,7 @@ pub(crate) fn variables(
     .map(|(name, value)| (name, Zeroizing::new(value)))
 }
 
-fn document(context: &Context, profile: &Profile, token: &Token) -> String {
+fn described(context: &Context, profile: &Profile, token: &Token) -> String {
     let now = context.clock.now();
     let ends = token.validity().expires_at(&now);
     let document = json!({
@@ -87,7 +100,7 @@ fn document(context: &Context, profile: &Profile, token: &Token) -> String {
         "scope": token.scope().to_string(),
         "profile": profile.name,
     });
-    format!("{document}\n")
+    document::line(&document).to_string()
 }
 
 /// An `ExecCredential`, in the version that the caller speaks. A token whose end nobody knows has no
@@ -103,8 +116,7 @@ fn exec_credential(asked: Option<&str>, token: &str, ends: Option<String>) -> St
         Some(ends) => json!({ "token": token, "expirationTimestamp": ends }),
         None => json!({ "token": token }),
     };
-    let document = json!({ "apiVersion": version, "kind": "ExecCredential", "status": status });
-    format!("{document}\n")
+    document::line(&json!({ "apiVersion": version, "kind": "ExecCredential", "status": status })).to_string()
 }
 
 #[cfg(test)]

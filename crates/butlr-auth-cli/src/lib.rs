@@ -14,6 +14,7 @@ mod command;
 mod config;
 mod context;
 mod core_dumps;
+mod document;
 mod endpoint;
 mod environment;
 mod exit;
@@ -35,6 +36,7 @@ mod network;
 mod output;
 mod ownership;
 mod paste;
+mod plumbing;
 mod profile;
 mod room;
 mod secret;
@@ -64,9 +66,12 @@ pub fn main() -> ExitCode {
 fn run() -> Exit {
     core_dumps::forbid();
     let environment = Environment::of_process();
+    if let Some(exit) = plumbing::run(&environment) {
+        return exit;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return cli::refuse(&error, &environment),
+        Err(error) => return cli::refuse(error, &environment),
     };
     let output = Output::new(&cli.global, &environment);
     let ended = room::check()

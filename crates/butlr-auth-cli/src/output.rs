@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use butlr_auth::core::text::escape;
+use butlr_auth::core::text::{escape, escape_lines};
 use serde_json::{Value, json};
 
 use crate::cli::{Color, Global};
+use crate::document;
 use crate::environment::Environment;
 use crate::failure::{Failure, LONGEST};
 
@@ -64,15 +65,14 @@ impl Output {
             .map_err(|error| Failure::unexpected(format!("could not write to stdout: {error}")))
     }
 
-    /// Writes the result as one line of text.
+    /// Writes the result as a line of text, or several. Whatever is in it, a terminal only shows it.
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
-        self.result(format!("{text}\n").as_bytes())
+        self.result(format!("{}\n", escape_lines(text)).as_bytes())
     }
 
     /// Writes the result as one JSON document. Its secrets are wiped from the buffer afterwards.
     pub(crate) fn document(&self, document: &Value) -> Result<(), Failure> {
-        let text = zeroize::Zeroizing::new(format!("{document}\n"));
-        self.result(text.as_bytes())
+        self.result(document::line(document).as_bytes())
     }
 
     /// Tells a person something that is neither result nor trouble.
@@ -91,7 +91,7 @@ impl Output {
 
     /// Shows what a person must see to go on, whatever `--quiet` says.
     pub(crate) fn ask(&self, text: &str) {
-        self.tell("ask", "", Style::new(), text);
+        self.tell("ask", "", Style::new(), &escape_lines(text));
     }
 
     /// As [`ask`](Self::ask), with what a program needs of it.
@@ -101,7 +101,7 @@ impl Output {
                 facts.insert("schema".to_owned(), 1.into());
                 facts.insert("level".to_owned(), "ask".into());
                 facts.insert("message".to_owned(), text.into());
-                self.say("", Style::new(), &Value::Object(facts).to_string());
+                self.say_document(&Value::Object(facts));
             }
             _ => self.ask(text),
         }
@@ -117,7 +117,7 @@ impl Output {
         let _whole = self.line.lock();
         let mut stderr = io::stderr().lock();
         // Nobody is left to tell that stderr is closed.
-        let _ = write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "\r\x1b[2K{}", escape(text, LONGEST)).and_then(|()| stderr.flush());
     }
 
     /// Begins a line that the person ends.
@@ -125,7 +125,7 @@ impl Output {
         let _whole = self.line.lock();
         let mut stderr = io::stderr().lock();
         // Nobody is left to tell that stderr is closed.
-        let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{}", escape(text, LONGEST)).and_then(|()| stderr.flush());
     }
 
     /// Tells why the command failed and what mends it.
@@ -138,7 +138,7 @@ impl Output {
                 "mend": failure.shown_mend(),
                 "exit": failure.exit as u8,
             });
-            self.say("", Style::new(), &document.to_string());
+            self.say_document(&document);
             return;
         }
         self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.to_string());
@@ -147,14 +147,23 @@ impl Output {
         }
     }
 
+    /// Shows words about arguments that are none. They repeat what was typed, or pasted.
+    pub(crate) fn refusal(&self, text: &str) {
+        self.say("", Style::new(), escape_lines(text).trim_end());
+    }
+
     /// One line: text, or a document that a program tells from the error by its `level`.
     fn tell(&self, level: &str, label: &str, style: Style, text: &str) {
         if self.json {
             let document = json!({ "schema": 1, "level": level, "message": text });
-            self.say("", Style::new(), &document.to_string());
+            self.say_document(&document);
         } else {
             self.say(label, style, text);
         }
+    }
+
+    fn say_document(&self, document: &Value) {
+        self.say("", Style::new(), document::line(document).trim_end());
     }
 
     fn say(&self, label: &str, style: Style, text: &str) {

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Mutex;
 
 use butlr_auth::ErrorKind;
+use butlr_auth::core::text::escape;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -38,11 +39,25 @@ pub(crate) fn size() -> Option<(u16, u16)> {
 
 /// Asks for a secret without showing it. The caller has checked that a person [is present](is_present).
 pub(crate) async fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
-    let question = question.to_owned();
+    let question = escape(question, 512);
     stop_echo();
     let answer = blocking(move || rpassword::prompt_password(question)).await;
     restore_echo();
     Ok(Zeroizing::new(answer?))
+}
+
+/// Asks for a line that may be seen until there is one. The end of the input is no answer.
+pub(crate) async fn answer(output: &Output, question: &str) -> Result<String, Failure> {
+    loop {
+        output.question(question);
+        let line = stdin(|stdin, line| stdin.read_line(line)).await?;
+        if line.is_empty() {
+            return Err(Failure::new(ErrorKind::LoginRequired, "no answer came"));
+        }
+        if !line.trim().is_empty() {
+            return Ok(line.trim().to_owned());
+        }
+    }
 }
 
 /// Asks for a line that may be seen.

@@ -39,3 +39,39 @@ fn graphql_refuses_with_status_200() {
     assert!(!ok(r#"{"data":{"code":"UNAUTHENTICATED"}}"#));
     assert!(!ok("UNAUTHENTICATED"));
 }
+
+fn answered(body: &str) -> Answer {
+    Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+}
+
+#[test]
+fn errors_of_graphql_are_counted_beside_data_too() {
+    for (body, errors) in [
+        (r#"{"data":{"a":1}}"#, 0),
+        (r#"{"data":null,"errors":[]}"#, 0),
+        (r#"{"data":{"a":1},"errors":null}"#, 0),
+        (r#"{"data":{"a":null},"errors":[{"message":"no"}]}"#, 1),
+        (r#"{"errors":[{},{}]}"#, 2),
+        (r#"{"errors":"no"}"#, 1),
+        ("errors", 0),
+    ] {
+        assert_eq!(answered(body).graphql_errors(), errors, "{body}");
+    }
+}
+
+#[test]
+fn a_redirects_target_is_shown_without_what_may_be_a_secret() {
+    for (location, shown) in [
+        ("https://login.example/a?code=s3cret#t", Some("https://login.example/a")),
+        ("/elsewhere", Some("/elsewhere")),
+        ("https://user:pw@evil.example/a", Some("evil.example/a")),
+        ("", None),
+    ] {
+        let mut answer = answered("");
+        answer.headers.insert(LOCATION, HeaderValue::from_static(location));
+        assert_eq!(answer.target().as_deref(), shown);
+    }
+    let mut answer = answered("");
+    answer.headers.insert(LOCATION, HeaderValue::from_bytes("/a\u{202e}\u{9b}b".as_bytes()).unwrap());
+    assert_eq!(answer.target().unwrap(), "/a\\u{202e}\\u{9b}b");
+}

@@ -2,7 +2,7 @@
 
 mod fields;
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use clap::Args;
 use reqwest::Method;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use self::fields::Fields;
 use crate::api::{Answer, Api, Request};
 use crate::context::Context;
+use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http;
@@ -28,8 +29,13 @@ Examples:
 `graphql` and `reporting` stand for Butlr's two main endpoints. Fields that are not `query` or
 `operationName` become GraphQL variables. A nested field is written a[b]=c, an item of a list a[]=c.
 
-The token goes to the API's own origin alone. An expired or rejected token is renewed once and the
-call repeated once. With a status of 400 or more the body is on stdout and the exit code is 8.";
+The token goes to the API's own origin alone, and no redirect is followed. An expired or rejected
+token is renewed once and the call repeated once. With a status of 300 or more, and where GraphQL
+answers with `errors`, the body is on stdout and the exit code is 8. On a terminal, what it would act
+on is shown escaped.";
+
+/// Where Butlr takes GraphQL.
+const GRAPHQL: &str = "/api/v3/graphql";
 
 /// Call the API with the token attached
 #[derive(Debug, Args)]
@@ -69,18 +75,43 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let request = request(&api)?;
     let answer = api.send(&request).await?;
     print(context, &arguments, &answer)?;
-    if answer.is_refusal() {
-        context.output.warning(&format!("the API answered {}", answer.status));
-        return Ok(Exit::Negative);
+    Ok(match why_not(&answer, is_graphql(&arguments, &request)) {
+        Some(why) => {
+            context.output.warning(&why);
+            Exit::Negative
+        }
+        None => Exit::Done,
+    })
+}
+
+/// Whether the answer is GraphQL's: it says what is wrong in its body, with status 200.
+fn is_graphql(arguments: &Arguments, request: &Request) -> bool {
+    arguments.path == "graphql" || request.url.path() == GRAPHQL || request.url.path().ends_with("/graphql")
+}
+
+/// What is wrong with an answer, if it is not what was asked for.
+fn why_not(answer: &Answer, graphql: bool) -> Option<String> {
+    if answer.status.is_redirection() {
+        return Some(match answer.target() {
+            Some(target) => {
+                format!("the API answered {} and points to {target}, where nothing is sent", answer.status)
+            }
+            None => format!("the API answered {}", answer.status),
+        });
     }
-    Ok(Exit::Done)
+    if answer.is_refusal() {
+        return Some(format!("the API answered {}", answer.status));
+    }
+    let errors = if graphql { answer.graphql_errors() } else { 0 };
+    (errors > 0)
+        .then(|| format!("the API answered with {errors} {}", if errors == 1 { "error" } else { "errors" }))
 }
 
 fn request(api: &Api, arguments: &Arguments) -> Result<Request, Failure> {
     let fields = Fields::parse(&arguments.raw_fields, &arguments.fields)?;
     let graphql = arguments.path == "graphql";
     let path = match arguments.path.as_str() {
-        "graphql" => "/api/v3/graphql",
+        "graphql" => GRAPHQL,
         "reporting" => "/api/v3/reporting",
         path => path,
     };
@@ -172,7 +203,20 @@ fn print(context: &Context, arguments: &Arguments, answer: &Answer) -> Result<()
         shown.push(b'\n');
     }
     shown.extend_from_slice(&answer.body);
+    if std::io::stdout().is_terminal() {
+        shown = for_a_terminal(&shown);
+    }
     context.output.result(&shown)
+}
+
+/// What a terminal only shows, its last line ended. A program gets every byte as it came.
+fn for_a_terminal(body: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(body).replace("\r\n", "\n").replace('\t', "    ");
+    let mut shown = document::escaped(&text);
+    if !shown.is_empty() && !shown.ends_with('\n') {
+        shown.push('\n');
+    }
+    shown.into_bytes()
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::api::{Answer, Api, Request};
 use crate::context::Context;
+use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +52,9 @@ pub(crate) enum ClientCommand {
         /// Keep the secret in a new profile of this name, and print it nowhere
         #[arg(long, value_name = "PROFILE")]
         save_profile: Option<String>,
+        /// Print `export NAME='value'` lines for a shell to evaluate
+        #[arg(long, conflicts_with_all = ["save_profile", "json"])]
+        shell: bool,
     },
     /// List the clients
     #[command(after_long_help = EXAMPLES)]
@@ -72,7 +77,7 @@ pub(crate) async fn run(context: &Context, command: ClientCommand) -> Result<Exi
     let profile = context.profile()?;
     let api = Api::new(context, &profile).await?;
     match command {
-        ClientCommand::Create { name, description, save_profile } => {
+        ClientCommand::Create { name, description, save_profile, shell } => {
             let place =
                 save_profile.map(|name| save::Place::reserve(context, &profile, &name)).transpose()?;
             let wish = json!({ "name": name, "description": description });
@@ -80,7 +85,7 @@ pub(crate) async fn run(context: &Context, command: ClientCommand) -> Result<Exi
             let minted = Minted::of(document(&answer)?)?;
             match place {
                 Some(place) => place.keep(context, &api, &minted).await?,
-                None => printed(context, &minted)?,
+                None => printed(context, &api, &minted, shell).await?,
             }
         }
         ClientCommand::List => {
@@ -166,7 +171,7 @@ impl Minted {
 }
 
 /// Prints the credentials, ready to be used as environment, or as JSON.
-fn printed(context: &Context, minted: &Minted) -> Result<(), Failure> {
+async fn printed(context: &Context, api: &Api, minted: &Minted, shell: bool) -> Result<(), Failure> {
     let (id, secret) = (&minted.id, minted.secret.as_str());
     if context.output.is_json() {
         context.output.document(&json!({
@@ -177,8 +182,11 @@ fn printed(context: &Context, minted: &Minted) -> Result<(), Failure> {
             "description": minted.document.get("description"),
         }))?;
     } else {
-        let text = Zeroizing::new(format!("BUTLR_CLIENT_ID={id}\nBUTLR_CLIENT_SECRET={secret}\n"));
-        context.output.result(text.as_bytes())?;
+        let variables = [(environment::CLIENT_ID, id.as_str()), (environment::CLIENT_SECRET, secret)];
+        match shell::lines(variables, shell) {
+            Ok(text) => context.output.result(text.as_bytes())?,
+            Err(failure) => return Err(save::undone(api, minted, failure).await),
+        }
     }
     context.output.note("this is the only time that the secret is shown: keep it now");
     Ok(())

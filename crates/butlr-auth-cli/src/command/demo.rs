@@ -65,6 +65,10 @@ pub(crate) struct Arguments {
     #[arg(long = "quirk", value_name = "NAME", value_parser = quirk, requires = "serve")]
     quirks: Vec<Quirk>,
 
+    /// Print `export NAME='value'` lines for a shell to evaluate
+    #[arg(long, requires = "serve")]
+    shell: bool,
+
     /// Write a configuration with a profile for every flow
     #[arg(long, value_name = "FILE", requires = "serve")]
     config_out: Option<PathBuf>,

@@ -3,8 +3,9 @@
 mod docker;
 mod git;
 
-use butlr_auth::{EndpointUrl, ErrorKind, Token};
+use butlr_auth::{ErrorKind, Token};
 use clap::{Args, Subcommand};
+use url::Url;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -75,10 +76,24 @@ fn server(profile: &Profile) -> Option<String> {
     base_url.or_else(|| profile.origin())
 }
 
-/// Whether what was asked for is at the profile's server.
-fn is_ours(profile: &Profile, url: &str) -> bool {
-    let asked = url.parse::<EndpointUrl>().ok().map(|url| url.origin());
-    asked.is_some() && asked == server(profile)
+/// Whether a host, as git and docker write it, is the profile's server: its name or address and its port, letter for
+/// letter. What a parser of URLs would first have to make a host of, by a path, an escape, another way to write an
+/// address, is none: git and the parser may not agree on where the token goes.
+fn is_ours(profile: &Profile, scheme: &str, authority: &str) -> bool {
+    let Some(ours) = server(profile).and_then(|origin| origin.parse::<Url>().ok()) else { return false };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let port = match port {
+        Some(text) => text.parse::<u16>().ok().filter(|port| port.to_string() == text),
+        None if scheme == "http" => Some(80),
+        None => Some(443),
+    };
+    scheme == ours.scheme()
+        && ours.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host))
+        && port.is_some()
+        && port == ours.port_or_known_default()
 }
 
 /// A token that a protocol of lines can carry.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::secret;
@@ -42,7 +43,7 @@ fn stdin_only(argument: &str) -> Result<(), String> {
     if argument == "-" {
         Ok(())
     } else {
-        Err("a token is never an argument: pipe it into `inspect -`".to_owned())
+        Err("a token is never an argument: pipe it into `inspect -`; a profile is named by -p".to_owned())
     }
 }
 
@@ -75,9 +76,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if context.output.is_json() {
         context.output.document(&document)?;
     } else {
-        let text = serde_json::to_string_pretty(&document)
-            .map_err(|error| Failure::unexpected(error.to_string()))?;
-        context.output.line(&text)?;
+        context.output.result(document::pretty(&document)?.as_bytes())?;
         context.output.note(&format!("signature {signature}"));
     }
     Ok(Exit::Done)

@@ -1,5 +1,7 @@
 //! `man`: a page for each command.
 
+mod page;
+
 use std::path::PathBuf;
 
 use butlr_auth::ErrorKind;
@@ -26,12 +28,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let folder = &arguments.folder;
-    std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder)).map_err(
-        |error| {
-            let message = format!("could not write into {}: {error}", folder.display());
-            Failure::new(ErrorKind::Storage, message)
-        },
-    )?;
+    let mut cli = Cli::command();
+    cli.build();
+    std::fs::create_dir_all(folder).and_then(|()| page::write(&cli, folder)).map_err(|error| {
+        let message = format!("could not write into {}: {error}", folder.display());
+        Failure::new(ErrorKind::Storage, message)
+    })?;
     context.output.note(&format!("wrote the manual pages into {}", folder.display()));
     Ok(Exit::Done)
 }

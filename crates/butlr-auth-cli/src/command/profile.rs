@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::Edited;
 use crate::context::Context;
+use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::profile::{Choice, Profile, names};
@@ -93,16 +94,16 @@ fn list(context: &Context) -> Result<(), Failure> {
         let mark = if is_current { '*' } else { ' ' };
         match found {
             Ok(profile) => {
-                let server = profile.server();
+                let server = escape(&profile.server(), 128);
                 lines.push(format!(
                     "{mark} {:<16} {:<18} {server}",
                     escape(name, 64),
                     profile.grant.as_str()
                 ));
-                documents.push(document(&profile, is_current, is_default));
+                documents.push(described(&profile, is_current, is_default));
             }
             Err(failure) => {
-                lines.push(format!("{mark} {:<16} {}", escape(name, 64), failure.message));
+                lines.push(format!("{mark} {:<16} {failure}", escape(name, 64)));
                 documents.push(json!({
                     "profile": name, "current": is_current, "default": is_default, "error": failure.message,
                 }));
@@ -119,7 +120,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     context.output.line(&lines.join("\n"))
 }
 
-fn document(profile: &Profile, is_current: bool, is_default: bool) -> Value {
+fn described(profile: &Profile, is_current: bool, is_default: bool) -> Value {
     json!({
         "profile": profile.name,
         "current": is_current,
@@ -145,7 +146,7 @@ fn show(context: &Context, named: Option<&str>) -> Result<(), Failure> {
         let settings = parsed.get("profile").and_then(|profiles| profiles.get(&name));
         return context.output.document(&json!({ "schema": 1, "profile": name, "settings": settings }));
     }
-    context.output.line(&text)
+    context.output.line(&document::escaped(&text))
 }
 
 fn set_default(context: &Context, name: &str) -> Result<(), Failure> {

@@ -87,7 +87,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     for name in secrets {
         command.env_remove(name);
     }
-    for (name, value) in environment(context, &profile, &token, &arguments.variables) {
+    for (name, value) in environment(context, &profile, &token, &arguments.variables)? {
         // An empty one could be taken for a value; and one that was there belongs to somebody else's token.
         if value.is_empty() {
             command.env_remove(name)
@@ -107,14 +107,14 @@ fn environment(
     profile: &Profile,
     token: &Token,
     more: &[Variable],
-) -> Vec<(String, Zeroizing<String>)> {
+) -> Result<Vec<(String, Zeroizing<String>)>, Failure> {
     let mut variables: Vec<_> = form::variables(context, profile, token)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     for variable in more {
-        let text = form::render(context, profile, token, variable.form);
+        let text = form::render(context, profile, token, variable.form)?;
         variables.push((variable.name.clone(), Zeroizing::new(text.trim_end().to_owned())));
     }
-    variables
+    Ok(variables)
 }

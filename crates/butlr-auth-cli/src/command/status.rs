@@ -1,6 +1,7 @@
 //! `status`: who, from where, until when; each value with what said so.
 
 mod online;
+mod table;
 
 use butlr_auth::core::{End, Fingerprint};
 use butlr_auth::{Clock as _, LoginReason, SessionState};
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 use crate::lifetime;
 use crate::profile::{Choice, Profile, Source};
 use crate::store::Place;
-use crate::time::rfc3339;
+use crate::time::{rfc3339, shown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,45 +46,79 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let profiles = if arguments.all { all(context)? } else { vec![context.profile()?] };
-    let mut reports = Vec::new();
-    for profile in &profiles {
-        let mut report = Report::of(context, profile).await?;
-        if arguments.online {
-            report.ask(context).await;
-        }
-        if arguments.check {
-            report.check()?;
-        }
-        reports.push(report);
+    if arguments.all {
+        return every(context, arguments).await;
     }
+    let profile = context.profile()?;
+    let report = Report::asked(context, &profile, arguments).await?;
     if context.output.is_json() {
-        let mut documents: Vec<Value> = reports.iter().map(|report| report.document(context)).collect();
-        let document = match (arguments.all, documents.pop()) {
-            (false, Some(only)) => only,
-            (_, last) => {
-                documents.extend(last);
-                json!({ "schema": 1, "profiles": documents })
-            }
-        };
-        context.output.document(&document)?;
+        context.output.document(&report.document(context))?;
     } else {
-        let texts: Vec<String> = reports.iter().map(|report| report.text(context)).collect();
-        context.output.line(&texts.join("\n\n"))?;
+        context.output.line(&report.text(context))?;
     }
     Ok(Exit::Done)
 }
 
-fn all(context: &Context) -> Result<Vec<Profile>, Failure> {
-    let current = context.profile()?;
-    let config = context.config()?;
-    let mut profiles = Vec::new();
-    for name in config.profiles.keys().filter(|name| **name != current.name) {
-        let profile = context.choose(Choice { named: Some(name), ..Choice::default() })?;
-        // What a profile hides matters for the one in use.
-        profiles.push(Profile { hidden: Vec::new(), source: Source::Configuration, ..profile });
+/// Every profile is a row. One that cannot be used is a row that says why, and does not hide the others.
+async fn every(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    for (name, found) in all(context)? {
+        let reported = match &found {
+            Ok(profile) => Report::asked(context, profile, arguments).await,
+            Err(failure) => Err(failure.clone()),
+        };
+        match reported {
+            Ok(report) => {
+                rows.push(report.row(context));
+                documents.push(report.document(context));
+            }
+            Err(failure) if arguments.check => return Err(failure),
+            Err(failure) => {
+                documents.push(json!({
+                    "schema": 1, "profile": name, "error": failure.to_string(), "exit": failure.exit as u8,
+                }));
+                let unknown = ["", "", "", ""].map(str::to_owned);
+                let [until, server, who, kept] = unknown;
+                rows.push([format!("  {name}"), format!("unusable: {failure}"), until, server, who, kept]);
+            }
+        }
     }
-    profiles.insert(0, current);
+    if context.output.is_json() {
+        context.output.document(&json!({ "schema": 1, "profiles": documents }))?;
+    } else {
+        let titles = ["  PROFILE", "SESSION", "TOKEN", "SERVER", "WHO", "KEPT IN"];
+        context.output.line(&table::table(titles, &rows))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A profile by its name, or why it cannot be used.
+type Found = (String, Result<Profile, Failure>);
+
+/// The profile in use and every other one.
+fn all(context: &Context) -> Result<Vec<Found>, Failure> {
+    let config = context.config()?;
+    let current = context.profile();
+    let named = |name: &String| context.choose(Choice { named: Some(name), ..Choice::default() });
+    let in_use = current.as_ref().map(|current| current.name.clone()).ok();
+    let others = config.profiles.keys().filter(|name| Some(*name) != in_use.as_ref());
+    // What a profile hides matters for the one in use.
+    let others: Vec<_> = others
+        .map(|name| {
+            let found = named(name);
+            let found =
+                found.map(|other| Profile { hidden: Vec::new(), source: Source::Configuration, ..other });
+            (name.clone(), found)
+        })
+        .collect();
+    let mut profiles = Vec::new();
+    match (current, others.is_empty()) {
+        (Ok(current), _) => profiles.push((current.name.clone(), Ok(current))),
+        // Without any profile there is nothing to show beside it.
+        (Err(failure), true) => return Err(failure),
+        (Err(_), false) => {}
+    }
+    profiles.extend(others);
     Ok(profiles)
 }
 
@@ -116,6 +151,44 @@ impl<'a> Report<'a> {
             token: status.token,
             online: None,
         })
+    }
+
+    /// The report of a profile, with what the server says of it and what a script wants to know, if that is asked for.
+    async fn asked(context: &Context, profile: &'a Profile, arguments: &Arguments) -> Result<Self, Failure> {
+        let mut report = Self::of(context, profile).await?;
+        if arguments.online {
+            report.ask(context).await;
+        }
+        if arguments.check {
+            report.check()?;
+        }
+        Ok(report)
+    }
+
+    /// The report as a row of many. The profile in use has a mark.
+    fn row(&self, context: &Context) -> [String; 6] {
+        let profile = self.profile;
+        let mark = if profile.source == Source::Configuration { ' ' } else { '*' };
+        let session = match (self.needs_login, &self.online) {
+            (Some(why), _) => format!("log in: {why}"),
+            (None, Some(online)) => online.text(),
+            (None, None) => "good".to_owned(),
+        };
+        let token = self.token.as_ref().map(|token| match token.remaining(context.clock.boot()) {
+            None => "end unknown".to_owned(),
+            Some(remaining) if remaining.is_zero() => "ended".to_owned(),
+            Some(remaining) => format!("for {}", shown(remaining)),
+        });
+        let who = self.subject.clone().or_else(|| profile.username.clone());
+        let who = who.or_else(|| profile.shown_client().map(ToString::to_string));
+        [
+            format!("{mark} {}", profile.name),
+            session,
+            token.unwrap_or_default(),
+            profile.origin().unwrap_or_default(),
+            who.unwrap_or_default(),
+            self.store.shown(context, profile),
+        ]
     }
 
     /// Asks the server about a token that is good by the clock.

@@ -100,7 +100,12 @@ impl Arguments {
         self.min_ttl.unwrap_or_default()
     }
 
-    fn text(&self, context: &Context, profile: &Profile, token: &Token) -> Zeroizing<String> {
+    fn text(
+        &self,
+        context: &Context,
+        profile: &Profile,
+        token: &Token,
+    ) -> Result<Zeroizing<String>, Failure> {
         if context.output.is_json() {
             form::render(context, profile, token, Form::Json)
         } else if self.shell {
@@ -131,7 +136,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             let hint = lifetime::hint(&token, false, &context.clock.now()).unwrap_or_default();
             context.output.note(&format!("`{}`: {hint}", profile.name));
         }
-        arguments.text(context, &profile, &token)
+        arguments.text(context, &profile, &token)?
     };
     match &arguments.output {
         Some(path) => write(path, &text)?,
@@ -162,7 +167,10 @@ pub(super) async fn outliving(
     session: &Session,
     min_ttl: Duration,
 ) -> Result<Token, Failure> {
-    let token = session.token_outliving(min_ttl).await?;
+    let token = match session.token_outliving(min_ttl).await {
+        Ok(token) => token,
+        Err(error) => return Err(too_short(context, session, min_ttl, error).await),
+    };
     if let Some(remaining) = token.remaining(context.clock.boot()).filter(|remaining| *remaining < min_ttl) {
         context.output.warning(&format!(
             "the server's tokens live shorter than --min-ttl: this one for {}",
@@ -170,6 +178,29 @@ pub(super) async fn outliving(
         ));
     }
     Ok(token)
+}
+
+/// Says of a token that still lives what it is: not over, but shorter than what was asked for.
+async fn too_short(
+    context: &Context,
+    session: &Session,
+    min_ttl: Duration,
+    error: butlr_auth::Error,
+) -> Failure {
+    let failure = Failure::from(error);
+    if failure.exit != Exit::Login || min_ttl.is_zero() {
+        return failure;
+    }
+    let token = session.status().await.ok().and_then(|status| status.token);
+    let remaining = token.and_then(|token| token.remaining(context.clock.boot())).unwrap_or_default();
+    if remaining.is_zero() { failure } else { Failure { message: shorter(remaining, min_ttl), ..failure } }
+}
+
+fn shorter(remaining: Duration, min_ttl: Duration) -> String {
+    let (remaining, asked) = (crate::time::shown(remaining), crate::time::shown(min_ttl));
+    format!(
+        "the token is good for {remaining}, which is shorter than the {asked} of --min-ttl, and it cannot be renewed"
+    )
 }
 
 fn stored(
@@ -180,10 +211,18 @@ fn stored(
 ) -> Result<Token, Failure> {
     let now = context.clock.boot();
     let good = |token: &Token| !token.is_over(now) && token.outlives(min_ttl, now);
+    let remaining = status.token.as_ref().and_then(|token| token.remaining(now)).unwrap_or_default();
     if let Some(token) = status.token.filter(good) {
         return Ok(token);
     }
     let name = &profile.name;
+    if !remaining.is_zero() {
+        let (remaining, asked) = (crate::time::shown(remaining), crate::time::shown(min_ttl));
+        let message = format!(
+            "the token of `{name}` is good for {remaining}, which is shorter than the {asked} of --min-ttl"
+        );
+        return Err(Failure::new(ErrorKind::Unreachable, message).mend("leave --offline out to renew it"));
+    }
     Err(match status.state {
         SessionState::Active => {
             Failure::new(ErrorKind::Unreachable, format!("no token of `{name}` is stored that is still good"))

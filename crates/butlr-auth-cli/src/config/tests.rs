@@ -74,7 +74,7 @@ fn a_newer_version_is_refused() {
     refused(
         "version = 2",
         "config.toml is of a version that this program does not know",
-        Some("write `version = 1`, or update butlr-auth"),
+        Some("update this program"),
     );
 }
 

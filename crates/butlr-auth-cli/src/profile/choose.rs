@@ -39,6 +39,9 @@ pub(crate) fn choose(
 ) -> Result<Profile, Failure> {
     let named_by_environment = environment.text(environment::PROFILE)?;
     let has_client = !choice.for_a_person && environment.is_set(environment::CLIENT_ID);
+    if choice.named.is_none() && !choice.for_a_person && !has_client {
+        without_its_client(config, environment)?;
+    }
     let mut candidates: Vec<(Source, Option<&str>)> = Vec::new();
     candidates.extend(choice.named.map(|name| (Source::CommandLine, Some(name))));
     candidates.extend(has_client.then_some((Source::EnvironmentClient, None)));
@@ -66,7 +69,8 @@ pub(crate) fn choose(
     }
     profile.source = source;
     profile.hidden = candidates
-        .filter(|(source, _)| *source != Source::BuiltIn)
+        // What would have been this very profile is not hidden by it.
+        .filter(|(source, other)| *source != Source::BuiltIn && (other.is_none() || *other != name))
         .map(|(source, name)| match name {
             Some(name) => format!("{name} ({})", source.as_str()),
             None => source.as_str().to_owned(),
@@ -115,6 +119,20 @@ fn unknown(name: &str, config: &Config) -> Failure {
         None if config.path.as_os_str().is_empty() => failure.mend("set HOME or BUTLR_AUTH_CONFIG"),
         None if config.profiles.is_empty() => failure.mend(format!("add `[profile.{shown}]` there")),
         None => failure.mend(format!("add `[profile.{shown}]` there, or name one of: {}", names(config))),
+    }
+}
+
+/// Half of a client in the environment is a mistake, and whoever makes it means that client: nobody else's token takes
+/// its place. A secret that the configuration itself reads is another matter.
+fn without_its_client(config: &Config, environment: &Environment) -> Result<(), Failure> {
+    let read = config.secret_variables();
+    let stray = [environment::CLIENT_SECRET, environment::CLIENT_SECRET_FILE]
+        .into_iter()
+        .find(|name| environment.is_set(name) && !read.iter().any(|read| read == name));
+    match stray {
+        Some(name) => Err(Failure::configuration(format!("{name} is set without BUTLR_CLIENT_ID"))
+            .mend(format!("set BUTLR_CLIENT_ID, unset {name}, or name a profile with -p"))),
+        None => Ok(()),
     }
 }
 

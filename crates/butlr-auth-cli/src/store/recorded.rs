@@ -15,6 +15,15 @@ use crate::profile::Profile;
 /// A few words.
 const LIMIT: usize = 4096;
 
+/// Which form of the file this version writes.
+const SCHEMA: u32 = 1;
+
+/// What every form of the file says first.
+#[derive(Deserialize)]
+struct Format {
+    schema: u32,
+}
+
 /// What is remembered.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(super) struct Recorded {
@@ -26,7 +35,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     pub(super) fn new(store: StoreName, asked: bool) -> Self {
-        Self { schema: 1, store, asked }
+        Self { schema: SCHEMA, store, asked }
     }
 
     /// Reads what is remembered of a profile's session. What cannot be read is an error: another place may hold an
@@ -54,9 +63,15 @@ impl Recorded {
                 .mend(format!("run `chmod 600 {}`", crate::shell::word(&path.display().to_string()))));
         }
         let text = file.read(LIMIT).map_err(|error| storage(error.to_string()))?;
-        let recorded: Self = serde_json::from_str(&text).map_err(|_| storage("it is damaged".to_owned()))?;
-        if recorded.schema != 1 || recorded.store == StoreName::Auto {
-            return Err(storage("another version wrote it".to_owned()));
+        let damaged = || storage("it is damaged".to_owned());
+        let Format { schema } = serde_json::from_str(&text).map_err(|_| damaged())?;
+        if schema > SCHEMA {
+            let message = format!("{}: a newer version wrote it", path.display());
+            return Err(Failure::new(ErrorKind::Storage, message).mend("update this program"));
+        }
+        let recorded: Self = serde_json::from_str(&text).map_err(|_| damaged())?;
+        if recorded.schema != SCHEMA || recorded.store == StoreName::Auto {
+            return Err(damaged());
         }
         Ok(Some(recorded))
     }

@@ -132,3 +132,32 @@ async fn inspect_decodes_and_says_that_it_proves_nothing() {
     assert!(ended.stderr.contains("what is piped in is not read"), "{}", ended.stderr);
     world.run(&["inspect", token.trim()]).failed(2, "a token is never an argument");
 }
+
+#[tokio::test]
+async fn errors_of_graphql_are_exit_8_and_the_body_is_printed() {
+    let world = World::new().await;
+    let body = r#"{"data":{"sites":null},"errors":[{"message":"no such field"}]}"#;
+    let answer = || Fault::status(200).header("Content-Type", "application/json").body(body);
+    world.server.inject(answer().times(3).on(Endpoint::GraphQl));
+    for path in ["graphql", "/api/v3/graphql"] {
+        let ended = world.run(&["-p", "robot", "api", path, "-X", "POST", "-f", "query={ x }"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (8, body), "{}", ended.stderr);
+        assert!(ended.stderr.contains("1 error"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_exit_8_names_its_target_and_is_not_followed() {
+    let world = World::new().await;
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let target = format!("http://{}/login", elsewhere.local_addr().unwrap());
+    for status in [301, 302, 303, 307, 308] {
+        let answer = Fault::status(status).header("Location", format!("{target}?code=s3cret")).body("moved");
+        world.server.inject(answer.times(1).on(Endpoint::ButlrClients));
+        let ended = world.run(&["-p", "robot", "api", "/api/v1/client"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (8, "moved"), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&target) && !ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    }
+    assert!(elsewhere.accept().is_err(), "somebody came");
+}

@@ -101,3 +101,47 @@ async fn wrong_arguments_are_exit_2() {
         .failed(2, "among the arguments");
     world.run(&["-p", "robot", "api", "/x", "-f", "nothing"]).failed(2, "`name=value`");
 }
+
+#[tokio::test]
+async fn half_of_a_client_in_the_environment_names_the_other_half() {
+    let world = World::new().await;
+    for (name, value) in [("BUTLR_CLIENT_SECRET", "s3cret"), ("BUTLR_CLIENT_SECRET_FILE", "/dev/null/secret")]
+    {
+        for arguments in [&["token"][..], &["status"], &["api", "graphql"], &["run", "--", "true"]] {
+            let ended = world.run_with(arguments, &[(name, value)], "").failed(3, "set BUTLR_CLIENT_ID");
+            assert!(ended.stderr.contains(name) && !ended.stderr.contains("s3cret"), "{}", ended.stderr);
+        }
+        // Whoever is named is meant.
+        world.run_with(&["-p", "robot", "token"], &[(name, value)], "").succeeded();
+    }
+    world.run_with(&["token"], &[("BUTLR_CLIENT_ID", "id")], "").failed(3, "set BUTLR_CLIENT_SECRET");
+    // A secret that the configuration reads is no half of anything.
+    let (base, client) = (world.server.base_url(), world.server.client());
+    let id = &client.id;
+    world.configure(&format!(
+        "default_profile = \"r\"\n[profile.r]\npreset = \"butlr\"\nbase_url = \"{base}\"\nclient_id = \"{id}\"\n\
+         client_secret = {{ env = \"BUTLR_CLIENT_SECRET\" }}\n"
+    ));
+    world.run_with(&["token"], &[("BUTLR_CLIENT_SECRET", &client.secret)], "").succeeded();
+}
+
+#[tokio::test]
+async fn what_a_newer_version_wrote_says_to_update() {
+    let world = World::new().await;
+    world.log_in("me");
+    world.run(&["-p", "robot", "token"]).succeeded();
+    let sessions = world.home.path().join(".local/state/butlr-auth/sessions");
+    for file in std::fs::read_dir(sessions).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let newer =
+            text.replacen("\"format\":1", "\"format\":99", 1).replacen("\"format\":2", "\"format\":99", 1);
+        std::fs::write(&path, newer).unwrap();
+    }
+    for arguments in [&["-p", "me", "token"][..], &["-p", "me", "status"], &["-p", "robot", "status"]] {
+        let ended = world.run(arguments).failed(3, "update this program");
+        assert!(!ended.stderr.contains("endpoints"), "{}", ended.stderr);
+    }
+    world.configure("version = 2\nnew_key = 1\n");
+    world.run(&["token"]).failed(3, "update this program");
+}

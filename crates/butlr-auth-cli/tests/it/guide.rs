@@ -1,4 +1,4 @@
-//! The guide of the command line: every example in it is run.
+//! The guides of the command line: every example in them is run.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,11 +7,17 @@ use crate::world::World;
 
 const GUIDE: &str = include_str!("../../../../docs/guides/command-line.md");
 
+/// Their examples for a shell are run as well.
+const MORE: [&str; 2] = [
+    include_str!("../../../../docs/guides/other-programs.md"),
+    include_str!("../../../../docs/guides/when-it-fails.md"),
+];
+
 /// The examples in this language.
-fn examples(language: &str) -> Vec<&'static str> {
+fn examples(guide: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let examples: Vec<&str> =
-        GUIDE.split(&*fence).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        guide.split(&*fence).skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!examples.is_empty());
     examples
 }
@@ -36,7 +42,8 @@ fn run(world: &World, folder: &Path, program: &[&str], example: &str) -> Output 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_for_a_shell_works() {
     let world = World::new().await;
-    for example in examples("sh") {
+    let more = MORE.into_iter().flat_map(|guide| examples(guide, "sh"));
+    for example in examples(GUIDE, "sh").into_iter().chain(more) {
         let folder = tempfile::tempdir().unwrap();
         let output = run(&world, folder.path(), &["sh", "-euc"], example);
         assert!(output.status.success(), "{example}{}", String::from_utf8_lossy(&output.stderr));
@@ -50,7 +57,7 @@ async fn the_example_for_a_notebook_works() {
         return;
     }
     let world = World::new().await;
-    for example in examples("python") {
+    for example in examples(GUIDE, "python") {
         let folder = tempfile::tempdir().unwrap();
         let example = format!("BASE_URL = {:?}\n{example}", world.server.base_url());
         let output = run(&world, folder.path(), &["python3", "-c"], &example);
@@ -62,7 +69,7 @@ async fn the_example_for_a_notebook_works() {
 #[tokio::test]
 async fn every_profile_of_the_configuration_can_be_used() {
     let world = World::new().await;
-    for example in examples("toml") {
+    for example in examples(GUIDE, "toml") {
         world.configure(example);
         for (name, _) in example.lines().filter_map(|line| line.strip_prefix("[profile.")?.split_once(']')) {
             if !name.contains('.') {

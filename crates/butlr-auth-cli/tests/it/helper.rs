@@ -13,6 +13,7 @@ fn asked<'a>(helper: [&'a str; 4], more: &[&'a str]) -> Vec<&'a str> {
     helper.iter().chain(more).copied().collect()
 }
 
+// Security: H12.
 #[tokio::test]
 async fn git_gets_the_token_for_the_profiles_host_alone() {
     let world = World::new().await;
@@ -33,6 +34,27 @@ async fn git_gets_the_token_for_the_profiles_host_alone() {
         format!("protocol=http\nhost={host}.evil.example\n\n"),
         format!("protocol=http\nhost={host}@evil.example\n\n"),
         format!("protocol=http\nhost=evil.example/{host}\n\n"),
+        format!("protocol=http\nhost={host}/.evil.example\n\n"),
+        format!("protocol=http\nhost={host}/\n\n"),
+        format!("protocol=http\nhost={host}?.evil.example\n\n"),
+        format!("protocol=http\nhost={host}#.evil.example\n\n"),
+        format!("protocol=http\nhost={host}\\.evil.example\n\n"),
+        format!("protocol=http\nhost=/{host}\n\n"),
+        format!("protocol=http\nhost=//{host}\n\n"),
+        format!("protocol=http\nhost=@{host}\n\n"),
+        format!("protocol=http\nhost= {host}\n\n"),
+        format!("protocol=http\nhost={host}\t\n\n"),
+        format!("protocol=http\nhost={host}:\n\n"),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "127.1")),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "0x7f.0.0.1")),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "2130706433")),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "１27.0.0.1")),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "%3127.0.0.1")),
+        format!("protocol=http\nhost={}\n\n", host.replace("127.0.0.1", "127.0.0.1.")),
+        format!("protocol=http\nhost={}\n\n", host.replace(':', ":0")),
+        format!("protocol=http\nhost={}\n\n", host.replace(':', ":+")),
+        format!("protocol=HTTP\nhost={host}\n\n"),
+        format!("protocol=http:\nhost={host}\n\n"),
         "\n".to_owned(),
         String::new(),
     ] {
@@ -49,6 +71,8 @@ async fn a_line_end_in_a_value_is_refused() {
     world.run_with(&asked(GIT, &["get"]), &[], "no line of git's\n").failed(2, "`name=value` lines");
     world.run_with(&asked(GIT, &["--username", "a\nhost=b", "get"]), &[], "").failed(2, "control characters");
     world.run_with(&asked(DOCKER, &["get"]), &[], "https://a\nhttps://b").failed(2, "line end");
+    let twice = format!("host=evil.example\n{}", description(&world, ""));
+    world.run_with(&asked(GIT, &["get"]), &[], &twice).failed(2, "names `host` twice");
 }
 
 #[tokio::test]
@@ -80,6 +104,7 @@ async fn without_a_login_git_is_told_so_on_stderr() {
         .failed(4, "butlr-auth login me");
 }
 
+// Security: H12.
 #[tokio::test]
 async fn docker_gets_the_token_in_its_own_form() {
     let world = World::new().await;
@@ -90,6 +115,22 @@ async fn docker_gets_the_token_in_its_own_form() {
     assert_eq!(answer, expected);
     let ended = world.run_with(&asked(DOCKER, &["get"]), &[], "https://index.docker.io/v1/");
     assert_eq!((ended.code, ended.stdout.as_str()), (1, "credentials not found in native keychain\n"));
+    let host = base.trim_start_matches("http://");
+    for other in [
+        format!("{base}/.evil.example"),
+        format!("{base}/v1/"),
+        format!("{base}@evil.example"),
+        format!("http://evil.example@{host}"),
+        format!("http:/{host}"),
+        format!("http:\\\\{host}"),
+        format!("HTTP://{host}"),
+        host.to_owned(),
+        base.replace("127.0.0.1", "127.1"),
+    ] {
+        let ended = world.run_with(&asked(DOCKER, &["get"]), &[], &other);
+        let expected = (1, "credentials not found in native keychain\n");
+        assert_eq!((ended.code, ended.stdout.as_str()), expected, "{other}");
+    }
     let listed = world.run(&asked(DOCKER, &["list"])).succeeded().json();
     assert_eq!(listed, serde_json::json!({ base: "oauth2" }));
     world.run_with(&asked(DOCKER, &["store"]), &[], "{}").failed(2, "`store` is not possible");

@@ -28,6 +28,7 @@ mod profile;
 mod run;
 mod secrets;
 mod servers;
+mod shown;
 mod signals;
 mod status;
 mod store;

@@ -65,3 +65,46 @@ async fn each_of_all_profiles_is_there_because_the_configuration_has_it() {
         profiles.iter().filter_map(|profile| profile.get("source").and_then(Value::as_str)).collect();
     assert_eq!(sources, ["built in", "configuration", "configuration", "configuration", "configuration"]);
 }
+
+#[tokio::test]
+async fn a_profile_does_not_hide_itself() {
+    let world = World::new().await;
+    let text = std::fs::read_to_string(world.home.path().join("config.toml")).unwrap();
+    world.configure(&text.replace("version = 1", "version = 1\ndefault_profile = \"me\""));
+    let hides = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let ended = world.run_with(arguments, variables, "").succeeded();
+        ended.stdout.lines().find(|line| line.starts_with("hides")).map(str::to_owned)
+    };
+    assert_eq!(hides(&["-p", "me", "status"], &[]), None);
+    assert_eq!(hides(&["-p", "me", "status"], &[("BUTLR_PROFILE", "me")]), None);
+    assert_eq!(hides(&["status"], &[("BUTLR_PROFILE", "me")]), None);
+    assert!(hides(&["-p", "robot", "status"], &[]).unwrap().contains("me (configuration: default_profile)"));
+    assert!(hides(&["-p", "me", "status"], &[("BUTLR_PROFILE", "robot")]).unwrap().contains("robot"));
+}
+
+#[tokio::test]
+async fn all_profiles_are_a_table_and_a_broken_one_hides_no_other() {
+    let world = World::new().await;
+    let text = std::fs::read_to_string(world.home.path().join("config.toml")).unwrap();
+    world.configure(&format!("{text}\n[profile.broken]\nissuer = \"no url\"\nclient_id = \"c\"\n"));
+    world.log_in("me");
+    let table = world.run(&["-p", "me", "status", "--all"]).succeeded().stdout;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(
+        lines[0].starts_with("  PROFILE") && lines[0].contains("SESSION") && lines[0].ends_with("KEPT IN"),
+        "{table}"
+    );
+    assert!(lines[1].starts_with("* me ") && lines[1].contains("good"), "{table}");
+    let row = |name: &str| *lines.iter().find(|line| line.starts_with(&format!("  {name} "))).unwrap();
+    assert!(row("code").contains("log in: nobody has logged in"), "{table}");
+    assert!(row("broken").contains("unusable: "), "{table}");
+    let server = lines[0].find("SERVER").unwrap();
+    assert!(
+        lines[1][server..].starts_with("http://127.0.0.1") && row("code")[server..].starts_with("http://"),
+        "{table}"
+    );
+    let document = world.run(&["-p", "me", "--json", "status", "--all"]).succeeded().json();
+    let broken =
+        document["profiles"].as_array().unwrap().iter().find(|one| one["profile"] == "broken").unwrap();
+    assert_eq!(broken["exit"], 3);
+}

@@ -170,13 +170,15 @@ async fn what_cannot_be_believed_of_a_sessions_place_is_an_error_and_no_other_pl
     for bad in [
         "",
         "{}",
-        "{\"schema\":2,\"store\":\"file\",\"asked\":true}",
+        "{\"schema\":0,\"store\":\"file\",\"asked\":true}",
         "{\"schema\":1,\"store\":\"auto\",\"asked\":true}",
     ] {
         std::fs::write(&path, bad).unwrap();
         world.run(&["-p", "me", "token"]).failed(7, "mend: run `butlr-auth login me`");
         assert_eq!(world.run(&["-p", "me", "doctor", "--offline"]).code, 7);
     }
+    std::fs::write(&path, "{\"schema\":2,\"store\":\"elsewhere\"}").unwrap();
+    world.run(&["-p", "me", "token"]).failed(7, "update this program");
     world
         .run_with(&["login", "me", "--secret-stdin", "--store", "sqlite"], &[], world.password())
         .succeeded();

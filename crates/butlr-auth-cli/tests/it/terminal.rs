@@ -152,6 +152,75 @@ async fn a_user_name_is_asked_for_where_none_is_configured() {
     world.run_with(&["token"], &base, "").succeeded();
 }
 
+#[tokio::test]
+async fn an_empty_name_is_asked_for_again_and_the_end_of_input_is_none() {
+    let world = World::new().await;
+    world.configure("");
+    let base = [("BUTLR_BASE_URL", world.server.base_url())];
+    let mut terminal = Terminal::start_with(&world, USUAL, &["login"], &base);
+    terminal.sees("User name: ");
+    terminal.types("\n");
+    terminal.types("  \n");
+    terminal.types("ada@example.com\n");
+    terminal.sees("Password of ada@example.com: ");
+    terminal.types(&format!("{}\n", world.password()));
+    terminal.end().succeeded();
+    let mut terminal = Terminal::start_with(&world, USUAL, &["login"], &base);
+    terminal.sees("User name: ");
+    terminal.types("\x04");
+    terminal.end().failed(4, "no answer came");
+}
+
+#[tokio::test]
+async fn a_wrong_password_may_be_typed_again_three_times_in_all() {
+    let world = World::new().await;
+    let mut terminal = Terminal::start(&world, USUAL, &["login", "me"]);
+    for password in ["wrong", "wrong again", world.password()] {
+        terminal.sees("Password of ada@example.com: ");
+        terminal.seen.clear();
+        terminal.is_raw_at_last();
+        terminal.types(&format!("{password}\n"));
+    }
+    terminal.end().succeeded();
+    assert_eq!(world.server.journal().token_requests(), 3);
+    let mut terminal = Terminal::start(&world, USUAL, &["login", "me"]);
+    for _ in 0..3 {
+        terminal.sees("Password of ada@example.com: ");
+        terminal.seen.clear();
+        terminal.is_raw_at_last();
+        terminal.types("wrong\n");
+    }
+    terminal.end().failed(5, "error: ");
+    assert_eq!(world.server.journal().token_requests(), 6);
+}
+
+#[tokio::test]
+async fn what_says_nothing_of_a_password_is_not_tried_again() {
+    use butlr_auth_testkit::{Endpoint, Fault};
+    let world = World::new().await;
+    let json =
+        |status: u16, body: &str| Fault::status(status).header("Content-Type", "application/json").body(body);
+    for (answer, code) in [
+        (json(429, r#"{"error":"invalid_grant"}"#), 6),
+        (json(429, r#"{"error":"too_many_attempts"}"#), 6),
+        (json(503, ""), 6),
+        (json(400, r#"{"error":"invalid_request"}"#), 5),
+        (json(400, r#"{"error":"invalid_scope"}"#), 5),
+    ] {
+        world.server.clear_faults();
+        world.server.inject(answer.times(1).on(Endpoint::ButlrLogin));
+        let before = world.server.journal().token_requests();
+        let mut terminal = Terminal::start(&world, USUAL, &["login", "me"]);
+        terminal.sees("Password of ada@example.com: ");
+        terminal.is_raw_at_last();
+        terminal.types("wrong\n");
+        let ended = terminal.end();
+        assert!(ended.code == code || ended.code == 5, "{}: {}", ended.code, ended.stderr);
+        assert_eq!(ended.stderr.matches("Password of").count(), 1, "{}", ended.stderr);
+        assert!(world.server.journal().token_requests() <= before + 1);
+    }
+}
+
 // Security: M6.
 #[tokio::test]
 async fn ctrl_c_at_a_question_is_130_and_the_terminal_is_as_it_was() {

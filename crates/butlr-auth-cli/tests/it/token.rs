@@ -133,3 +133,33 @@ async fn a_warm_token_fetches_no_secret_and_starts_no_connection() {
     assert_eq!(world.server.journal().token_requests(), requests);
     world.run(&["-p", "robot", "token", "--force-refresh"]).failed(3, "could not read the secret");
 }
+
+#[tokio::test]
+async fn a_token_that_is_too_short_is_not_said_to_have_ended() {
+    let world = World::new().await;
+    world.log_in("me");
+    let ended = world.run(&["-p", "me", "token", "--min-ttl", "5h"]).failed(4, "the token is good for ");
+    assert!(ended.stderr.contains("shorter than the 5 h of --min-ttl"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("has ended"), "{}", ended.stderr);
+    let ended = world.run(&["-p", "me", "token", "--offline", "--min-ttl", "5h"]).failed(6, "is good for ");
+    assert!(!ended.stderr.contains("has ended"), "{}", ended.stderr);
+    world.run(&["-p", "me", "token"]).succeeded();
+}
+
+#[tokio::test]
+async fn lines_of_an_environment_hold_what_every_reader_reads_alike() {
+    let world = World::new().await;
+    let base = world.server.base_url();
+    let odd = format!("{base}/a;b'c");
+    let robot = world.server.client().id.clone();
+    world.configure(&format!(
+        "[profile.robot]\npreset = \"generic\"\nbase_url = \"{odd}\"\ngrant = \"client_credentials\"\nclient_id = \"{robot}\"\n\
+         client_secret = {{ file = \"secret\" }}\n[profile.robot.endpoints]\ntoken = \"{base}/token\"\n"
+    ));
+    let ended = world.run(&["-p", "robot", "token", "-f", "env"]).failed(2, "--shell");
+    assert!(ended.stderr.contains("BUTLR_BASE_URL"), "{}", ended.stderr);
+    let shell = world.run(&["-p", "robot", "token", "--shell"]).succeeded().stdout;
+    let mut sh = std::process::Command::new("sh");
+    let said = sh.args(["-c", "eval \"$0\"; printf %s \"$BUTLR_BASE_URL\"", &shell]).output().unwrap();
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), odd);
+}

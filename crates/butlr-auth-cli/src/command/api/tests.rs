@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::fields::Fields;
-use super::{headers, variables_inside};
+use super::{for_a_terminal, headers, variables_inside};
 
 #[test]
 fn fields_beside_the_query_are_its_variables() {
@@ -26,4 +26,14 @@ fn headers_that_carry_secrets_are_refused() {
     }
     let kept = headers(&["Accept: text/csv".to_owned()]).unwrap();
     assert_eq!(kept.get("accept").unwrap(), "text/csv");
+}
+
+#[test]
+fn a_terminal_shows_a_body_and_ends_its_line() {
+    let shown = |body: &str| String::from_utf8(for_a_terminal(body.as_bytes())).unwrap();
+    assert_eq!(shown(r#"{"a":1}"#), "{\"a\":1}\n");
+    assert_eq!(shown("a\r\nb\n"), "a\nb\n");
+    assert_eq!(shown(""), "");
+    assert_eq!(shown("a\u{1b}[2J\u{9b}31m\u{202e}b"), "a\\u001b[2J\\u009b31m\\u202eb\n");
+    assert_eq!(for_a_terminal(b"\xff\x00"), "\u{fffd}\\u0000\n".as_bytes());
 }

@@ -59,10 +59,7 @@ impl Place {
         let name = self.name.clone();
         if let Err(failure) = self.write(minted) {
             drop(self);
-            let id = escape(&minted.id, 128);
-            let undone = call(api, Method::DELETE, &path_of(&minted.id), None).await.is_ok();
-            let and = if undone { "was deleted again" } else { "is there, its secret lost: delete it" };
-            return Err(Failure { message: format!("{}; client {id} {and}", failure.message), ..failure });
+            return Err(undone(api, minted, failure).await);
         }
         if context.output.is_json() {
             context.output.document(&json!({
@@ -102,6 +99,14 @@ impl Place {
         self.kept = true;
         Ok(())
     }
+}
+
+/// Deletes what was minted and could not be handed over.
+pub(super) async fn undone(api: &Api, minted: &Minted, failure: Failure) -> Failure {
+    let id = escape(&minted.id, 128);
+    let is_deleted = call(api, Method::DELETE, &path_of(&minted.id), None).await.is_ok();
+    let and = if is_deleted { "was deleted again" } else { "is there, its secret lost: delete it" };
+    Failure { message: format!("{}; client {id} {and}", failure.message), ..failure }
 }
 
 impl Drop for Place {

@@ -1,5 +1,6 @@
 //! A configuration for the embedded server: one profile for every flow.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -22,9 +23,12 @@ pub(super) fn write(server: &AuthorizationServer, path: &Path) -> Result<(), Fai
         ))
         .mend("name another file"));
     }
-    let name = secret.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = secret.file_name().and_then(OsStr::to_str).ok_or_else(|| {
+        Failure::configuration(format!("the name of {} is not valid UTF-8", path.display()))
+            .mend("name another file")
+    })?;
     private(&secret, &server.client().secret)?;
-    private(path, &configuration(server, &name))
+    private(path, &configuration(server, name))
 }
 
 fn private(path: &Path, content: &str) -> Result<(), Failure> {
@@ -36,7 +40,7 @@ fn private(path: &Path, content: &str) -> Result<(), Failure> {
 fn configuration(server: &AuthorizationServer, secret: &str) -> String {
     let base = server.base_url();
     let (client, public, user) = (&server.client().id, &server.public_client().id, &server.user().username);
-    let secret = format!("client_secret = {{ file = \"{secret}\" }}");
+    let secret = format!("client_secret = {{ file = {} }}", toml_edit::Value::from(secret));
     let token = format!("token = \"{base}/token\"");
     let page = format!("authorization = \"{base}/authorize\"");
     let revocation = format!("revocation = \"{base}/revoke\"");

@@ -1,16 +1,19 @@
 //! `demo --serve`: the embedded server, for a person and their own programs.
 
-use std::fmt::Write as _;
 use std::io;
 
 use butlr_auth::ErrorKind;
 use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Rotation};
 
+use zeroize::Zeroizing;
+
 use super::{Arguments, RefreshTokens, profiles};
 use crate::context::Context;
+use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
+use crate::shell;
 
 const TOKEN_ENDPOINTS: [Endpoint; 4] =
     [Endpoint::Token, Endpoint::ButlrLogin, Endpoint::ButlrClientLogin, Endpoint::ButlrRefresh];
@@ -42,7 +45,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         profiles::write(&server, path)?;
         context.output.note(&format!("wrote a profile for every flow to {}", path.display()));
     }
-    context.output.result(environment(&server).as_bytes())?;
+    context.output.result(environment(&server, arguments.shell)?.as_bytes())?;
     context
         .output
         .note("serving until Ctrl-C; the page of the authorization code flow shows its sample login");
@@ -63,17 +66,14 @@ fn unheard(error: &io::Error, port: u16) -> Failure {
 }
 
 /// The environment to use, one variable a line.
-fn environment(server: &AuthorizationServer) -> String {
+fn environment(server: &AuthorizationServer, for_a_shell: bool) -> Result<Zeroizing<String>, Failure> {
     let (client, user) = (server.client(), server.user());
-    let mut lines = String::new();
-    for (name, value) in [
-        ("BUTLR_BASE_URL", server.base_url()),
-        ("BUTLR_CLIENT_ID", &client.id),
-        ("BUTLR_CLIENT_SECRET", &client.secret),
-        ("BUTLR_USERNAME", &user.username),
-        ("BUTLR_PASSWORD", &user.password),
-    ] {
-        let _ = writeln!(lines, "{name}={value}");
-    }
-    lines
+    let variables = [
+        (environment::BASE_URL, server.base_url()),
+        (environment::CLIENT_ID, &client.id),
+        (environment::CLIENT_SECRET, &client.secret),
+        (environment::USERNAME, &user.username),
+        (environment::PASSWORD, &user.password),
+    ];
+    shell::lines(variables, for_a_shell)
 }

@@ -130,7 +130,8 @@ impl Tour {
             }
         };
         let (color, plain) = if colored { (color, "\u{1b}[0m") } else { ("", "") };
-        self.output.line(&format!("{color}{mark}{plain} {title:<27} {fact}"))
+        let fact = butlr_auth::core::text::escape(&fact, crate::failure::LONGEST);
+        self.output.result(format!("{color}{mark}{plain} {title:<27} {fact}\n").as_bytes())
     }
 
     async fn end(self, stage: Stage) -> Result<Exit, Failure> {

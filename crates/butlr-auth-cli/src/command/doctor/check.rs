@@ -1,9 +1,10 @@
 //! One thing that was looked at.
 
+use butlr_auth::core::text::escape;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, LONGEST};
 
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +52,9 @@ impl Check {
     }
 
     pub(super) fn text(&self) -> String {
-        let line = format!("{:<5} {:<14} {}", self.word(), self.name, self.what);
+        let line = format!("{:<5} {:<14} {}", self.word(), self.name, escape(&self.what, LONGEST));
         match &self.mend {
-            Some(mend) => format!("{line}\n{:>20} {mend}", "mend:"),
+            Some(mend) => format!("{line}\n{:>20} {}", "mend:", escape(mend, LONGEST)),
             None => line,
         }
     }

@@ -21,8 +21,8 @@ pub(super) async fn run(context: &Context, asked: &Asked) -> Result<Exit, Failur
                 return Err(Failure::usage("the server's address has a line end in it"));
             }
             // docker names a registry with and without its scheme.
-            let url = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
-            if !is_ours(&profile, &url) {
+            let (scheme, authority) = given.split_once("://").unwrap_or(("https", given));
+            if !is_ours(&profile, scheme, authority) {
                 context.output.line(NOT_FOUND)?;
                 return Ok(Exit::Unexpected);
             }

@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, asked: &Asked) -> Result<Exit, Failur
     let description = Description::parse(&terminal::stdin_text().await?)?;
     let profile = context.profile()?;
     // Silence lets git ask its other helpers, and is the answer to what is not known, too.
-    if !is_ours(&profile, &format!("{}://{}/", description.protocol, description.host)) {
+    if !is_ours(&profile, &description.protocol, &description.host) {
         tracing::debug!(host = description.host, "asked for another host");
         return Ok(Exit::Done);
     }
@@ -60,6 +60,15 @@ async fn reject(context: &Context, profile: &Profile, description: &Description)
     Ok(())
 }
 
+/// A value that there is one of: of two, git and this program might take different ones.
+fn only(name: &str, before: &str, value: &str) -> Result<String, Failure> {
+    if before.is_empty() || before == value {
+        Ok(value.to_owned())
+    } else {
+        Err(Failure::usage(format!("git names `{name}` twice")))
+    }
+}
+
 impl Description {
     fn parse(text: &str) -> Result<Self, Failure> {
         let mut description = Self::default();
@@ -74,8 +83,8 @@ impl Description {
                 )));
             }
             match name {
-                "protocol" => value.clone_into(&mut description.protocol),
-                "host" => value.clone_into(&mut description.host),
+                "protocol" => description.protocol = only(name, &description.protocol, value)?,
+                "host" => description.host = only(name, &description.host, value)?,
                 "password" => description.password = Some(Zeroizing::new(value.to_owned())),
                 _ => {}
             }

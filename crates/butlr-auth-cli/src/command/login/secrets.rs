@@ -1,7 +1,10 @@
 //! Logins by a secret: a password, the client's own, or a token that another program got.
 
 use butlr_auth::core::RefreshToken;
-use butlr_auth::{AccessToken, Clock as _, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse};
+use butlr_auth::core::text::escape;
+use butlr_auth::{
+    AccessToken, Clock as _, Error, ErrorKind, Grant, Password, Scope, Session, Token, TokenResponse,
+};
 use zeroize::Zeroizing;
 
 use super::Arguments;
@@ -14,6 +17,9 @@ use crate::secret::{self, Given, SecretPlace};
 use crate::spinner;
 use crate::terminal;
 
+/// How often a person may type a secret: the last wrong one is the error.
+const TRIES: u32 = 3;
+
 /// Logs in by the password that environment, stdin, file or the person say.
 pub(super) async fn password(
     context: &Context,
@@ -25,7 +31,7 @@ pub(super) async fn password(
         Some(username) => username.clone(),
         None => {
             ask_for(context, "a user name", "set BUTLR_USERNAME, or `username` in the profile")?;
-            terminal::line(&context.output, "User name: ").await?
+            terminal::answer(&context.output, "User name: ").await?
         }
     };
     let environment = &context.environment;
@@ -38,16 +44,47 @@ pub(super) async fn password(
     } else if let Some(path) = environment.path(environment::PASSWORD_FILE).filter(|_| fits) {
         secret::from_file(&path)?
     } else {
-        ask_for(
-            context,
-            "a password",
-            "use --secret-stdin, --secret-file, BUTLR_PASSWORD or BUTLR_PASSWORD_FILE",
-        )?;
-        let shown = butlr_auth::core::text::escape(&username, 128);
-        terminal::secret(&format!("Password of {shown}: ")).await?
+        let question = format!("Password of {}: ", escape(&username, 128));
+        return typed(context, &question, async |password| {
+            let grant = Grant::password(username.as_str(), Password::new(password.as_str())?);
+            exchange(context, profile, &grant.with_scope(scope.clone())).await
+        })
+        .await;
     };
     let grant = Grant::password(username, Password::new(password.as_str())?).with_scope(scope);
-    exchange(context, profile, &grant).await
+    Ok(exchange(context, profile, &grant).await??)
+}
+
+/// Asks a person for a secret and tries it: once more while the server says that it is wrong, and never after anything
+/// else that it says, such as that these were enough for now.
+async fn typed(
+    context: &Context,
+    question: &str,
+    mut exchange: impl AsyncFnMut(&Zeroizing<String>) -> Result<Result<Token, Error>, Failure>,
+) -> Result<Token, Failure> {
+    let instead = "use --secret-stdin, --secret-file, BUTLR_PASSWORD or BUTLR_PASSWORD_FILE";
+    ask_for(context, "a password", instead)?;
+    for left in (0..TRIES).rev() {
+        let secret = terminal::secret(question).await?;
+        if secret.is_empty() && left > 0 {
+            continue;
+        }
+        match exchange(&secret).await? {
+            Err(error) if left > 0 && says_wrong(&error) => {
+                context.output.ask(&format!("{}: try again", Failure::from(error)));
+            }
+            ended => return Ok(ended?),
+        }
+    }
+    Err(Failure::new(ErrorKind::LoginRequired, "no password came"))
+}
+
+/// Whether the server has looked at the secret and says that it is another one.
+fn says_wrong(error: &Error) -> bool {
+    let code = error.error_response().map(|response| response.error.as_str());
+    error.kind() == ErrorKind::Refused
+        && error.status() != Some(429)
+        && matches!(code, Some("invalid_grant" | "invalid_client" | "access_denied"))
 }
 
 pub(super) async fn client_credentials(
@@ -56,16 +93,31 @@ pub(super) async fn client_credentials(
     profile: &mut Profile,
 ) -> Result<Token, Failure> {
     let place = profile.secret.clone();
+    let grant = Grant::client_credentials().with_scope(profile.scope.clone());
     if let Some(secret) = handed_in(arguments).await? {
         profile.secret = SecretPlace::Given(Given(secret));
     } else if is_missing(&place).await? {
         ask_for(context, "a client secret", "set `client_secret` in the profile, or use --secret-stdin")?;
         let question = format!("Secret of client {}: ", profile.client_id);
-        profile.secret = SecretPlace::Given(Given(terminal::secret(&question).await?));
+        let token = typed(context, &question, async |secret| {
+            profile.secret = SecretPlace::Given(Given(secret.clone()));
+            exchange(context, profile, &grant).await
+        })
+        .await?;
+        return kept(context, profile, &place, token).await;
     }
-    let token =
-        exchange(context, profile, &Grant::client_credentials().with_scope(profile.scope.clone())).await?;
-    match (&place, &profile.secret) {
+    let token = exchange(context, profile, &grant).await??;
+    kept(context, profile, &place, token).await
+}
+
+/// Puts a secret that was handed in where the profile wants it, or says that it is gone.
+async fn kept(
+    context: &Context,
+    profile: &Profile,
+    place: &SecretPlace,
+    token: Token,
+) -> Result<Token, Failure> {
+    match (place, &profile.secret) {
         // Only now is it known to be the right one.
         (SecretPlace::Keyring(name), SecretPlace::Given(given)) => {
             keyring::write(name, given.0.clone()).await?;
@@ -87,9 +139,13 @@ async fn is_missing(place: &SecretPlace) -> Result<bool, Failure> {
     }
 }
 
-async fn exchange(context: &Context, profile: &Profile, grant: &Grant) -> Result<Token, Failure> {
+async fn exchange(
+    context: &Context,
+    profile: &Profile,
+    grant: &Grant,
+) -> Result<Result<Token, Error>, Failure> {
     let session = context.open(profile).await?;
-    Ok(spinner::during(&context.output, "logging in", session.login(grant)).await?)
+    Ok(spinner::during(&context.output, "logging in", session.login(grant)).await)
 }
 
 async fn handed_in(arguments: &Arguments) -> Result<Option<Zeroizing<String>>, Failure> {

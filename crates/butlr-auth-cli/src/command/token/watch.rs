@@ -74,7 +74,7 @@ impl Kept<'_> {
             self.min_ttl = remaining / 2;
         }
         if self.written != Some(token.fingerprint()) || !path.exists() {
-            write(path, &self.arguments.text(self.context, self.profile, &token))?;
+            write(path, &self.arguments.text(self.context, self.profile, &token)?)?;
             self.written = Some(token.fingerprint());
             self.say(path);
         }

@@ -8,14 +8,14 @@ use crate::exit::Exit;
 
 /// Open an address in the browser
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub(super) struct Arguments {
     /// The address
     url: Url,
 }
 
 /// Says nothing: what is wrong with a browser is for `login` to tell. The address goes to it as one argument, without a
 /// shell in between.
-pub(crate) fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     core_dumps::allow_again();
     if !matches!(arguments.url.scheme(), "http" | "https") {
         return Exit::Usage;
