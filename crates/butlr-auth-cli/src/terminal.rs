@@ -60,6 +60,12 @@ pub(crate) async fn answer(output: &Output, question: &str) -> Result<String, Fa
     }
 }
 
+/// Asks for a line that may be seen.
+pub(crate) async fn line(output: &Output, question: &str) -> Result<String, Failure> {
+    output.question(question);
+    Ok(std::mem::take(&mut *stdin_line().await?))
+}
+
 /// Reads one line from stdin, without its end.
 pub(crate) async fn stdin_line() -> Result<Zeroizing<String>, Failure> {
     let mut line = stdin(|stdin, line| stdin.read_line(line)).await?;
