@@ -180,7 +180,7 @@ pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token
 pub(super) async fn import_refresh_token(context: &Context, profile: &Profile) -> Result<Token, Failure> {
     check_import(profile)?;
     let token = RefreshToken::new(secret::from_stdin().await?.trim())?;
-    exchange(context, profile, &Grant::refresh_token(token)).await
+    Ok(exchange(context, profile, &Grant::refresh_token(token)).await??)
 }
 
 fn check_import(profile: &Profile) -> Result<(), Failure> {
