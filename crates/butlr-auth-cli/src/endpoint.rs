@@ -84,7 +84,7 @@ impl ProfileEndpoint {
     }
 
     async fn network(&self) -> Result<&Network, Error> {
-        let opened = || async { network::open(&self.profile.network, &self.environment).await };
+        let opened = || Box::pin(network::open(&self.profile.network, &self.environment));
         self.network.get_or_try_init(opened).await.map_err(into_error)
     }
 

@@ -208,7 +208,8 @@ impl Transport {
 
     async fn unanswered(&self, url: &EndpointUrl, errand: &Errand<'_>, error: reqwest::Error) -> Error {
         let Errand { host, asked, .. } = errand;
-        match self.network.fault(url, self.direct, &error).await {
+        // Rare, and large: nobody who succeeds pays for it.
+        match Box::pin(self.network.fault(url, self.direct, &error)).await {
             Some(fault) => fault.into_error(host, asked),
             None => unanswered(host, asked, error),
         }
