@@ -31,6 +31,8 @@ pub(crate) struct Code {
     /// The redirect URI as the authorization request gave it, or none when it gave none.
     pub(crate) redirect_uri: Option<String>,
     pub(crate) challenge: Option<String>,
+    /// Whether the person was asked for consent to stay logged in.
+    pub(crate) consented: bool,
     pub(crate) issued_at: u64,
     /// Set by the first exchange: the family it started, or none yet.
     pub(crate) spent: Option<Option<u64>>,

@@ -73,6 +73,14 @@ quirks! {
     ExpiresInNegative = "expires-in-negative", "WSO2";
     /// `expires_in` is 0: over on arrival by the RFC, while the server means never.
     ExpiresInZero = "expires-in-zero", "VK, GoToSocial of old";
+    /// A token response has no `expires_in`.
+    ExpiresInMissing = "expires-in-missing", "gateways in front of issuers of JWTs";
+    /// A token response has neither `expires_in` nor a refresh token, and its access token names no end of its own.
+    EndlessTokens = "endless-tokens", "GitHub's OAuth apps, Shopify, Notion";
+    /// A code brings a refresh token only if `offline_access` was asked for with `prompt=consent`.
+    RefreshNeedsConsent = "refresh-needs-consent", "oidc-provider of Node.js, Google in other words";
+    /// As `refresh-needs-consent`, and the metadata announce the values of `prompt`.
+    AnnouncedConsent = "announced-consent", "servers that implement Prompt Create";
     /// Optional members that have no value are `null` instead of absent, in every document.
     NullMembers = "null-members", "servers that serialize their objects as they are";
     /// Optional members that have no value are `""` instead of absent, in every document.

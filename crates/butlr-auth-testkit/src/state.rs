@@ -48,7 +48,8 @@ pub(crate) struct AccessClaims {
     pub(crate) aud: Vec<String>,
     pub(crate) client_id: String,
     pub(crate) iat: u64,
-    pub(crate) exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exp: Option<u64>,
     pub(crate) jti: String,
     pub(crate) scope: String,
 }
@@ -153,7 +154,7 @@ impl State {
             iat: now / 1000,
             // Whole seconds are all that a JWT's readers can be trusted with. Rounded down, a
             // token would die before `expires_in` has passed; the exact end is kept beside it.
-            exp: expires_at.div_ceil(1000),
+            exp: (!self.has(Quirk::EndlessTokens)).then_some(expires_at.div_ceil(1000)),
             jti: random::token(16),
             scope: scope.join(" "),
         };
@@ -220,7 +221,7 @@ impl State {
         }
         let now = self.clock.now();
         let known = self.grants().access_token(&claims.jti);
-        if now >= known.map_or(claims.exp * 1000, |token| token.expires_at) {
+        if now >= known.map_or(claims.exp.unwrap_or(u64::MAX / 1000) * 1000, |token| token.expires_at) {
             return Err(Refusal::Expired);
         }
         if known.is_some_and(|token| token.revoked) {

@@ -1,6 +1,6 @@
 //! What a failed renewal is called: for the protocol, for this process and for others.
 
-use butlr_auth_core::{Delivery, Error, ErrorCode, ErrorKind};
+use butlr_auth_core::{Delivery, End, Error, ErrorCode, ErrorKind};
 
 use super::Shared;
 use crate::LoginReason;
@@ -42,6 +42,16 @@ pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
 impl Shared {
     pub(super) fn login_required(&self, why: LoginReason) -> Error {
         let session = &*self.name;
+        let refused = self
+            .current
+            .load()
+            .as_ref()
+            .is_some_and(|current| current.rejected && current.token.validity().end == End::Unknown);
+        let why = match why {
+            // What writes the refusal down may not have come so far.
+            LoginReason::NoRefreshToken if refused => LoginReason::TokenRefused,
+            why => why,
+        };
         let what = match why {
             LoginReason::NeverLoggedIn => "nobody has logged in",
             LoginReason::LoggedOut => "it was logged out",

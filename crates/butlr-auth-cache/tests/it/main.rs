@@ -6,6 +6,7 @@ mod blocking;
 mod cancellation;
 mod clocks;
 mod id_token;
+mod lifetimes;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod server;

@@ -11,7 +11,7 @@ use crate::world::{Ended, World};
 
 impl World {
     /// Runs it while the wall clock says something else.
-    fn run_when(&self, when: &str, arguments: &[&str]) -> Ended {
+    pub(crate) fn run_when(&self, when: &str, arguments: &[&str]) -> Ended {
         let inside = self.command(arguments);
         let mut command = Command::new("faketime");
         // `-f` takes what may begin with a sign.

@@ -19,6 +19,7 @@ mod helper;
 mod herd;
 mod hostile;
 mod inspect;
+mod lifetimes;
 mod login;
 mod network;
 mod paste;

@@ -140,6 +140,7 @@ fn approve(state: &State, request: AuthorizationRequest, user: User, now: u64) -
             authorization,
             redirect_uri: request.redirect_uri_given.then(|| request.redirect_uri.clone()),
             challenge: request.challenge,
+            consented: request.consented,
             issued_at: now,
             spent: None,
         };
@@ -216,7 +217,15 @@ pub(super) fn check(
         state: query.get("state").map(str::to_owned),
         nonce: query.get("nonce").map(str::to_owned),
         challenge: challenge.map(str::to_owned),
+        consented: asks_for_consent(query),
     })
+}
+
+/// Whether the request wants the person to be asked whether the client may stay logged in,
+/// [OpenID Connect Core §11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess).
+fn asks_for_consent(query: &Parameters) -> bool {
+    let among = |name, wanted| query.get(name).is_some_and(|text| text.split(' ').any(|word| word == wanted));
+    among("scope", "offline_access") && among("prompt", "consent")
 }
 
 /// The address to answer to: byte-identical to a registered one, or the only one registered when

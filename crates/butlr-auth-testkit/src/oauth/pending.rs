@@ -41,6 +41,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: Option<String>,
+    /// Whether the person is asked for consent to stay logged in.
+    pub(crate) consented: bool,
 }
 
 #[derive(Debug)]

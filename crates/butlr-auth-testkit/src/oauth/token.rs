@@ -12,13 +12,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::client_authentication::authenticate;
 use super::{Answer, Refused, TokenAnswer};
-use crate::Endpoint;
 use crate::grants::{Authorization, Redeemed, Spent};
 use crate::journal::{Event, EventKind};
 use crate::parameters::Parameters;
 use crate::random::fingerprint;
 use crate::registry::{API_SCOPES, Client, IDENTITY_SCOPES};
 use crate::state::State;
+use crate::{Endpoint, Quirk};
 
 /// The grant type of devices, [RFC 8628 §3.4](https://www.rfc-editor.org/rfc/rfc8628#section-3.4).
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -159,7 +159,10 @@ fn authorization_code(exchange: &mut Exchange<'_>, client: &Client, parameters: 
         }
         _ => return Err(Refused::invalid_grant("code_verifier does not match the challenge")),
     }
-    let answer = exchange.log_in(Authorization::clone(&code.authorization), true);
+    let needs_consent =
+        [Quirk::RefreshNeedsConsent, Quirk::AnnouncedConsent].iter().any(|quirk| exchange.state.has(*quirk));
+    let stays = code.consented || !needs_consent;
+    let answer = exchange.log_in(Authorization::clone(&code.authorization), stays);
     exchange.state.grants().spend_code(value, exchange.event.family);
     answer
 }

@@ -67,6 +67,14 @@ impl Spoken {
                 let seconds = self.members.get("expires_in").and_then(Value::as_f64).unwrap_or_default();
                 self.set("expires_in", json!(seconds + 0.5));
             }
+            Quirk::ExpiresInMissing if tokens => drop(self.members.remove("expires_in")),
+            Quirk::EndlessTokens if tokens => {
+                self.members.remove("expires_in");
+                self.members.remove("refresh_token");
+            }
+            Quirk::AnnouncedConsent if endpoint == Endpoint::Metadata => {
+                self.set("prompt_values_supported", json!(["none", "login", "consent"]));
+            }
             Quirk::ExpiresInNegative if tokens => self.set("expires_in", json!(-1)),
             Quirk::ExpiresInZero if tokens => self.set("expires_in", json!(0)),
             Quirk::NullMembers => self.fill(&Value::Null),

@@ -200,3 +200,34 @@ async fn a_denial_leaves_out_what_the_quirk_says() {
         assert!(query(&back, missing).is_empty() && !query(&back, there).is_empty(), "{back}");
     }
 }
+
+#[tokio::test]
+async fn a_token_that_never_ends_says_so_by_silence() {
+    let endless = tokens(&with(Quirk::EndlessTokens).await).await;
+    assert!(endless.json().get("expires_in").is_none());
+    assert!(claims(&endless.member("access_token")).get("exp").is_none());
+    let silent = tokens(&with(Quirk::ExpiresInMissing).await).await;
+    assert!(silent.json().get("expires_in").is_none());
+    assert!(claims(&silent.member("access_token")).get("exp").is_some());
+}
+
+#[tokio::test]
+async fn staying_logged_in_takes_consent_in_the_quirks_way() {
+    for quirk in [Quirk::RefreshNeedsConsent, Quirk::AnnouncedConsent] {
+        let server = with(quirk).await;
+        for (prompt, stays) in [("login", false), ("consent", true)] {
+            let more = [("scope", "openid offline_access"), ("prompt", prompt)];
+            let (code, _) = code(&server, server.public_client(), &more).await;
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("code", &*code),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", VERIFIER),
+            ];
+            let answer = token(&server, server.public_client(), &form).await;
+            assert_eq!(answer.json().get("refresh_token").is_some(), stays, "{quirk} {prompt}");
+        }
+        let metadata = get(&server, "/.well-known/openid-configuration").await.json();
+        assert_eq!(metadata.get("prompt_values_supported").is_some(), quirk == Quirk::AnnouncedConsent);
+    }
+}
