@@ -79,7 +79,8 @@ impl Shared {
 /// Chooses what a record keeps after an answer. One that has ended is dropped when an answer brings no better one: its
 /// absence says that asking again would not help.
 pub(super) fn kept(answered: Option<&IdToken>, before: Option<IdToken>, now: SystemTime) -> Option<IdToken> {
-    answered.cloned().filter(|token| !is_over(token, now)).or(before.filter(|token| !is_over(token, now)))
+    let good = |token: &IdToken| !is_over(token, now);
+    answered.cloned().filter(good).or_else(|| before.filter(good))
 }
 
 /// Whether it has ended by the wall clock, which its `exp` is meant for. One that cannot be read, such as an encrypted
