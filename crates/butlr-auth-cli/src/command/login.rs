@@ -169,12 +169,12 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             GrantName::AuthorizationCode | GrantName::Implicit => {
                 arguments.dialogue.check_scope(&scope)?;
                 let way = way(context, arguments, &profile);
-                authorize::login(context, &profile, grant, scope, way, &arguments.dialogue).await?
+                Box::pin(authorize::login(context, &profile, grant, scope, way, &arguments.dialogue)).await?
             }
         }
     };
     decision.remember(context, &profile).await?;
-    let (renewable, why_not) = renewal(context, arguments, &profile, grant, &mut token).await?;
+    let (renewable, why_not) = Box::pin(renewal(context, arguments, &profile, grant, &mut token)).await?;
     report(context, &profile, &token, renewable, why_not)?;
     Ok(Exit::Done)
 }
@@ -199,7 +199,7 @@ async fn renewal(
     if made.may_lack_consent() && renewal::once_more(context).await? {
         let way = way(context, arguments, profile);
         let dialogue = arguments.dialogue.with_consent();
-        match authorize::login(context, profile, grant, scope.clone(), way, &dialogue).await {
+        match Box::pin(authorize::login(context, profile, grant, scope.clone(), way, &dialogue)).await {
             Ok(with_consent) => *token = with_consent,
             // The first login stands.
             Err(failure) => context.output.warning(&failure.to_string()),

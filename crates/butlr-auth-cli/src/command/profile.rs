@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, command: ProfileCommand) -> Result<Ex
     match command {
         ProfileCommand::List => list(context)?,
         ProfileCommand::Show { named } => show(context, named.as_deref())?,
-        ProfileCommand::Add(arguments) => add::run(context, &arguments).await?,
+        ProfileCommand::Add(arguments) => Box::pin(add::run(context, &arguments)).await?,
         ProfileCommand::Use { named } => set_default(context, &named)?,
         ProfileCommand::Remove { named, force } => remove(context, &named, force).await?,
     }

@@ -58,11 +58,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URI")]
     resource: Vec<String>,
 
-    /// Print the id_token
+    /// Print the `id_token`
     #[arg(long, conflicts_with_all = ["access_token", "watch", "shell"])]
     id_token: bool,
 
-    /// Print the access token with `-f kube` as well, where an id_token is the usual one
+    /// Print the access token with `-f kube` as well, where an `id_token` is the usual one
     #[arg(long)]
     access_token: bool,
 

@@ -15,7 +15,7 @@ const LEEWAY: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Dialogue {
-    /// What the server asks the person: none, login, consent, select_account, or several
+    /// What the server asks the person: `none`, `login`, `consent`, `select_account`, or several
     #[arg(long, value_name = "WHAT")]
     prompt: Option<String>,
 
