@@ -25,6 +25,8 @@ pub enum Event {
     Rejected,
     /// The server refused a refresh token although its access token had not expired: it may have been stolen.
     RefreshRefusedEarly,
+    /// The server does not renew, for another reason than `invalid_grant`: it is asked again, seldom and not for ever.
+    RenewalRefused,
     /// Nothing but a person can bring the session back.
     LoginRequired,
     /// Another login or a logout overtook a refresh; what that had brought was revoked.
@@ -47,6 +49,7 @@ impl Event {
             Self::NotPersisted => "not_persisted",
             Self::Rejected => "rejected",
             Self::RefreshRefusedEarly => "refresh_refused_early",
+            Self::RenewalRefused => "renewal_refused",
             Self::LoginRequired => "login_required",
             Self::Superseded => "superseded",
             Self::Healed => "healed",

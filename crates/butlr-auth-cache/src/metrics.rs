@@ -68,10 +68,10 @@ pub fn describe() {
 pub(crate) fn exchanged(
     provider: &str,
     grant_type: GrantType,
-    result: &Result<TokenResponse, Error>,
+    result: Result<&TokenResponse, &Error>,
     took: Duration,
 ) {
-    let outcome = result.as_ref().map_or_else(|error| kind(error.kind()), |_| "granted");
+    let outcome = result.map_or_else(|error| kind(error.kind()), |_| "granted");
     let labels = [
         ("provider", provider.to_owned()),
         ("grant_type", grant_type.as_str().to_owned()),

@@ -7,9 +7,10 @@ mod action;
 mod attempt;
 mod ledger;
 
-pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received, Terms, Watched};
+pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received, Terms, Want, Watched};
 pub(crate) use attempt::Attempt;
 pub use ledger::LoginReason;
+pub(crate) use ledger::confirmation;
 pub(crate) use ledger::{
     Epoch, Failure, FailureClass, History, Intent, Issued, Lease, Ledger, Lifetime, Orphan, Refresh, State,
 };

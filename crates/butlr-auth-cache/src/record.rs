@@ -1,10 +1,13 @@
 use std::fmt;
 
-use butlr_auth_core::{AccessToken, Error, ErrorKind, Fingerprint, IdToken, RefreshToken, UnverifiedClaims};
+use butlr_auth_core::{
+    AccessToken, Error, ErrorCode, ErrorKind, ErrorResponse, Fingerprint, IdToken, RefreshToken,
+    UnverifiedClaims, text,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::protocol::Ledger;
+use crate::protocol::{Ledger, State};
 use crate::small_map::SmallMap;
 use crate::{Entry, Id};
 
@@ -16,6 +19,9 @@ pub(crate) struct Record {
     pub(crate) ledger: Ledger,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Subject>,
+    /// What the last failure or refusal was, in words, as long as the ledger remembers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Reason>,
     #[serde(default, with = "exposed_option", skip_serializing_if = "Option::is_none")]
     pub(crate) id_token: Option<IdToken>,
     #[serde(default, with = "exposed_map")]
@@ -31,6 +37,42 @@ pub(crate) struct Subject {
     pub(crate) sub: String,
 }
 
+/// A failure as other processes tell it: its message, which is redacted already, cut to a few lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reason {
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+impl Reason {
+    /// No text is longer: 512 characters.
+    const LONGEST: usize = 512;
+
+    pub(crate) fn of(error: &Error) -> Self {
+        let mut told = error.to_string();
+        if let Some(snippet) = error.snippet().filter(|snippet| !told.contains(*snippet)) {
+            told = format!("{told}: {snippet}");
+        }
+        let code = error.error_response().map(|response| response.error.as_str().to_owned());
+        Self { text: text::escape(&told, Self::LONGEST), status: error.status(), code }
+    }
+
+    /// Adds to an error what the server had answered.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        let error = match self.status {
+            Some(status) => error.with_status(status),
+            None => error,
+        };
+        match &self.code {
+            Some(code) => error.with_error_response(ErrorResponse::new(ErrorCode::new(code), None)),
+            None => error,
+        }
+    }
+}
+
 impl Subject {
     pub(crate) fn of(id_token: &IdToken) -> Option<Self> {
         let claims = UnverifiedClaims::decode(id_token.expose())?;
@@ -44,6 +86,7 @@ impl Record {
             origin: origin.into(),
             ledger,
             subject: None,
+            reason: None,
             id_token: None,
             refresh_tokens: SmallMap::default(),
             access_tokens: SmallMap::default(),
@@ -59,6 +102,9 @@ impl Record {
         record
             .access_tokens
             .retain(|fingerprint, _| ledger.fingerprints().any(|named| named == *fingerprint));
+        if ledger.failure.is_none() && matches!(ledger.state, State::Active | State::LoggedOut) {
+            record.reason = None;
+        }
         record.ledger = ledger;
         record
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use butlr_auth_core::{
-    End, EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
+    EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
     TokenSource,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+use crate::protocol::Want;
 use crate::{Event, Id, Party, SessionKey, metrics};
 
 mod builder;
@@ -28,6 +29,7 @@ mod revocation;
 mod setup;
 mod status;
 mod tasks;
+mod wait;
 
 pub use builder::SessionBuilder;
 use current::Current;
@@ -196,8 +198,8 @@ impl Session {
         self.token_outliving(Duration::ZERO).await
     }
 
-    /// Returns a token that is good for at least `min_ttl` more, renewing it first if it must. A new token is
-    /// returned even if its whole lifetime is shorter.
+    /// Returns a token that is good for at least `min_ttl` more, renewing it first if it must. What the renewal brings
+    /// is returned even if it is good for less, and so is the current token if there is no other.
     ///
     /// # Errors
     /// As [`token`](Self::token).
@@ -214,10 +216,15 @@ impl Session {
             }
         }
         let short = self.0.current.load_full().filter(|current| !current.token.outlives(min_ttl, now));
-        self.0.wait(short.map(|current| current.token.fingerprint())).await
+        let want = short.map_or(Want::Fresh, |current| Want::Another(current.token.fingerprint()));
+        match self.0.wait(want).await {
+            Err(error) => self.0.last_resort(error, Want::Fresh),
+            token => token,
+        }
     }
 
-    /// Returns a token other than the one that is current now: what `--force-refresh` does.
+    /// Returns what a renewal brings that begins now: what `--force-refresh` does. That is another token than the
+    /// current one, unless the server issues the same once more. If it fails, the current token is none the worse.
     ///
     /// # Errors
     /// As [`token`](Self::token).
@@ -225,8 +232,9 @@ impl Session {
         if self.0.current.load().is_none() {
             self.0.look().await?;
         }
-        let avoid = self.0.current.load_full().map(|current| current.token.fingerprint());
-        self.0.wait(avoid).await
+        let current = self.0.current.load_full();
+        let want = current.map_or(Want::Fresh, |current| Want::Another(current.token.fingerprint()));
+        self.0.wait(want).await
     }
 
     /// Returns the token if one is usable right now, without waiting and without I/O.
@@ -288,72 +296,6 @@ impl Shared {
             self.look_in_background(now);
         }
         Some(current.token.clone())
-    }
-
-    /// The slow path: joins the one renewal, or starts it.
-    async fn wait(self: &Arc<Self>, avoid: Option<Fingerprint>) -> Result<Token, Error> {
-        let began = self.setup.clock.boot();
-        let mut failed = None;
-        loop {
-            let now = self.setup.clock.boot();
-            let acceptable = |current: &Arc<Current>| {
-                let usable = !current.rejected && now < current.token.validity().mandatory_at;
-                (usable || current.is_issued_for(began, now)) && Some(current.token.fingerprint()) != avoid
-            };
-            if let Some(current) = self.current.load_full().filter(acceptable) {
-                return Ok(current.token.clone());
-            }
-            if let Some(error) = failed.take() {
-                return self.last_resort(error, avoid);
-            }
-            let mut progress = match self.join(avoid) {
-                Ok(progress) => progress,
-                Err(error) => return self.last_resort(error, avoid),
-            };
-            let seen = progress.borrow().published;
-            let reached = progress.wait_for(|reached| reached.done || reached.published != seen).await;
-            failed = match reached {
-                Ok(reached) => reached.failure.clone(),
-                // The task died with its runtime or panicked.
-                Err(_) => self.state().failure.as_deref().map(|(_, error)| error.clone()),
-            };
-        }
-    }
-
-    /// A token that has not expired is better than an error, unless it is the one that the caller does not want.
-    fn last_resort(&self, error: Error, avoid: Option<Fingerprint>) -> Result<Token, Error> {
-        let now = self.setup.clock.boot();
-        let alive = |current: &Arc<Current>| {
-            let wanted = !current.rejected && Some(current.token.fingerprint()) != avoid;
-            wanted && !current.token.is_over(now)
-        };
-        match self.current.load_full().filter(alive) {
-            Some(current) => {
-                self.emit(Event::StaleServed);
-                Ok(current.token.clone())
-            }
-            None => Err(error),
-        }
-    }
-
-    fn reject(self: &Arc<Self>, rejected: &Fingerprint) {
-        let Some(current) = self.current.load_full() else { return };
-        let now = self.setup.clock.boot();
-        if current.token.fingerprint() != *rejected || current.rejected || current.is_too_young_to_reject(now)
-        {
-            return;
-        }
-        let marked = Arc::new(current.marked_rejected());
-        let previous = self.current.compare_and_swap(&current, Some(marked));
-        if previous.as_ref().is_some_and(|previous| Arc::ptr_eq(previous, &current)) {
-            self.version.fetch_add(1, Ordering::Release);
-            // A failure that concerned the renewal of a good token does not excuse a bad one.
-            self.state().not_before = Duration::ZERO;
-            self.emit(Event::Rejected);
-            if current.token.validity().end == End::Unknown && self.rotates() {
-                self.remember_refusal(*rejected);
-            }
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, Renewal> {

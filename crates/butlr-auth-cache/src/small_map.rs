@@ -27,11 +27,6 @@ impl<K: Ord, V> SmallMap<K, V> {
         self.0.get(at).map(|(_, value)| value)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.find(key).ok()?;
-        self.0.get_mut(at).map(|(_, value)| value)
-    }
-
     /// Puts `value` in, in the place of the one that was there.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         match self.find(&key) {

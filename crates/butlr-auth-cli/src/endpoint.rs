@@ -105,6 +105,21 @@ impl ProfileEndpoint {
         }
     }
 
+    /// A client with a secret that is refused without a reason: most often it is the client that is wrong.
+    fn doubts_the_client(&self, error: &Error) -> Option<Error> {
+        let refused = matches!(error.status(), Some(401 | 403)) && error.error_response().is_none();
+        if !refused || self.profile.secret.is_nowhere() {
+            return None;
+        }
+        let message = format!("check the client's id and its secret first: {error}");
+        let doubtful = Error::new(error.kind(), message).with_delivery(error.delivery());
+        let doubtful = doubtful.with_retry_after(error.retry_after()).with_status(error.status()?);
+        Some(match error.snippet() {
+            Some(snippet) => doubtful.with_snippet(snippet),
+            None => doubtful,
+        })
+    }
+
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
@@ -154,7 +169,11 @@ impl TokenEndpoint for ProfileEndpoint {
 
     async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
         // As a `VerifyingEndpoint` does: nothing is verified before the new refresh token is stored.
-        self.http().await?.refresh(grant).await
+        let answer = self.http().await?.refresh(grant).await;
+        answer.map_err(|refused| match self.doubts_the_client(&refused.error) {
+            Some(error) => RefreshError::from(error).with_successor(refused.successor),
+            None => refused,
+        })
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {

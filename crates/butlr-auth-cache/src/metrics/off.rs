@@ -6,7 +6,7 @@ use butlr_auth_core::{Error, GrantType, TokenResponse};
 
 use crate::Event;
 
-pub(crate) fn exchanged(_: &str, _: GrantType, _: &Result<TokenResponse, Error>, _: Duration) {}
+pub(crate) fn exchanged(_: &str, _: GrantType, _: Result<&TokenResponse, &Error>, _: Duration) {}
 
 pub(crate) fn queued(_: &str, _: Duration) {}
 

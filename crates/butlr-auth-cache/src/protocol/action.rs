@@ -29,8 +29,32 @@ pub(crate) struct Terms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Offered {
     pub(crate) fingerprint: Fingerprint,
+    /// The exchange that brought it: the same token may come again with other times.
+    pub(crate) generation: u64,
     pub(crate) refresh_at: Duration,
     pub(crate) mandatory_at: Duration,
+}
+
+/// What an attempt is for. Whatever it is, an answer that comes meanwhile is what its callers get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Want {
+    /// A token that is fresh.
+    #[default]
+    Fresh,
+    /// Another one than this.
+    Another(Fingerprint),
+    /// Another one than this, because a resource server refused it; or this, if the server has just confirmed it.
+    Unrefused(Fingerprint),
+}
+
+impl Want {
+    /// The token that is not wanted.
+    pub(crate) fn unwanted(self) -> Option<Fingerprint> {
+        match self {
+            Self::Fresh => None,
+            Self::Another(fingerprint) | Self::Unrefused(fingerprint) => Some(fingerprint),
+        }
+    }
 }
 
 /// A lease that was seen standing still, and since when.
@@ -67,8 +91,8 @@ pub(crate) enum Action {
 pub(crate) enum Pause {
     /// Before another look at a record that somebody else is working on.
     Poll,
-    /// Before the same refresh token is presented again.
-    Resend,
+    /// Exactly so long, because it would be too soon otherwise.
+    For(Duration),
     /// Before another attempt to store what was received.
     Persist,
 }
@@ -98,8 +122,12 @@ pub(crate) enum Input {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     Granted(Received),
-    /// `invalid_grant`.
+    /// `invalid_grant`, or whatever else says that the refresh token itself is no good.
     InvalidGrant,
+    /// The server does not renew with this refresh token, for a reason of its own.
+    Refused {
+        class: FailureClass,
+    },
     /// Another readable answer. `settles`: the server did not act on the request (4xx).
     Failed {
         class: FailureClass,
@@ -111,9 +139,10 @@ pub(crate) enum Answer {
     NotSent {
         class: FailureClass,
     },
-    /// The request may have arrived, and no readable answer came.
+    /// The request may have arrived, and no whole answer came. `begun`: a part of one did.
     Unanswered {
         class: FailureClass,
+        begun: bool,
     },
     /// The guard's time had passed before it could be sent.
     TooLate,
@@ -123,7 +152,8 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Received {
     pub(crate) refresh: Option<Fingerprint>,
-    pub(crate) issued: Issued,
+    /// Or why nothing but the refresh token of the answer was taken.
+    pub(crate) issued: Result<Issued, FailureClass>,
     /// Whether the `id_token` names another person than the login did.
     pub(crate) stranger: bool,
 }
@@ -139,6 +169,8 @@ pub(crate) enum Outcome {
     Content,
     /// A replay could cost the session, and the token is usable: not before it no longer is.
     Deferred,
+    /// An earlier request may still be under way, or have spent the refresh token: not before this has passed.
+    Unsettled(Duration),
     /// An earlier failure still keeps everybody from trying.
     BackingOff(Failure),
     /// The exchange failed.

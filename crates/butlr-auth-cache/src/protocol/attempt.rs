@@ -4,7 +4,7 @@ use butlr_auth_core::{Fingerprint, Moment};
 
 use super::{
     Action, Epoch, FailureClass, Input, Issued, Ledger, LoginReason, Offered, Outcome, Pause, Received,
-    Terms, Watched,
+    State, Terms, Want, Watched,
 };
 use crate::{Event, key::TokenKey};
 
@@ -20,6 +20,9 @@ const GUARD: Duration = Duration::from_secs(3);
 
 /// A refresh token is presented at most this often in one attempt.
 const PRESENTATIONS: u8 = 2;
+
+/// Whatever happens, two requests for one access token are at least this far apart.
+const SPACING: Duration = Duration::from_secs(1);
 
 /// An attempt that keeps finding the record changed starts over this often.
 const RESTARTS: u8 = 8;
@@ -70,6 +73,15 @@ struct Noted {
     retry_after: Option<Duration>,
     /// Whether the refresh token is certainly unspent.
     settles: bool,
+    /// Whether nothing came back, so that the request may still be under way.
+    silent: bool,
+}
+
+impl Noted {
+    /// A failure of the whole family that says nothing of the refresh token.
+    fn of(class: FailureClass) -> Self {
+        Self { class, concerns: None, retry_after: None, settles: false, silent: false }
+    }
 }
 
 /// One attempt to have a fresh token, from the first load to the commit.
@@ -78,8 +90,7 @@ pub(crate) struct Attempt {
     terms: Terms,
     started: Duration,
     urgent: bool,
-    /// An access token that somebody rejected: it counts as used up.
-    avoid: Option<Fingerprint>,
+    want: Want,
     offered: Option<Offered>,
     /// What this process knows to have been committed or received last.
     memory: Option<Box<Ledger>>,
@@ -96,7 +107,12 @@ pub(crate) struct Attempt {
     /// The generation that was claimed.
     generation: u64,
     sent: Option<Fingerprint>,
+    sent_at: Option<Moment>,
     presented: u8,
+    /// The access token that the first look found, by the login and exchange that brought it.
+    seen: Option<Option<(Epoch, u64)>>,
+    /// After which answer and which request this attempt has waited for the next one's time to come.
+    rested: Option<(u64, Option<Moment>)>,
     received: Option<Received>,
     noted: Option<Noted>,
     unpersisted: bool,
@@ -114,7 +130,7 @@ impl Attempt {
             terms,
             started: now.boot,
             urgent,
-            avoid: None,
+            want: Want::Fresh,
             offered: None,
             memory: None,
             base: None,
@@ -126,7 +142,10 @@ impl Attempt {
             fence: 0,
             generation: 0,
             sent: None,
+            sent_at: None,
             presented: 0,
+            seen: None,
+            rested: None,
             received: None,
             noted: None,
             unpersisted: false,
@@ -137,8 +156,8 @@ impl Attempt {
         }
     }
 
-    pub(crate) fn avoiding(mut self, rejected: Option<Fingerprint>) -> Self {
-        self.avoid = rejected;
+    pub(crate) fn wanting(mut self, want: Want) -> Self {
+        self.want = want;
         self
     }
 
@@ -162,6 +181,11 @@ impl Attempt {
         self.urgent = true;
     }
 
+    /// Whether a request is about to be repeated.
+    pub(crate) fn is_repeating(&self) -> bool {
+        self.phase == Phase::Pausing
+    }
+
     /// What happened since the last call.
     pub(crate) fn take_notices(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.notices)
@@ -178,7 +202,14 @@ impl Attempt {
     }
 
     fn offered(&self, issued: &Issued) -> Option<Offered> {
-        self.offered.filter(|offered| offered.fingerprint == issued.fingerprint)
+        self.offered.filter(|offered| {
+            (offered.fingerprint, offered.generation) == (issued.fingerprint, issued.generation)
+        })
+    }
+
+    /// The wanted access token of the record as it was last seen.
+    fn issued(&self) -> Option<&Issued> {
+        self.base.as_deref().and_then(|ledger| ledger.access.get(&self.terms.key))
     }
 
     /// The record as this process knows it: what was last seen, or what the store would not take.
@@ -188,11 +219,10 @@ impl Attempt {
 
     /// The lease's next beat, if this attempt holds one that must beat.
     pub(crate) fn beat(&self) -> Option<Ledger> {
-        let beats = self.holding == Holding::Unsupported
-            && self.terms.rotates
-            && matches!(self.phase, Phase::Sending | Phase::Pausing);
+        let beats =
+            self.holding == Holding::Unsupported && matches!(self.phase, Phase::Sending | Phase::Pausing);
         let mut next = self.base.as_deref().filter(|base| beats && base.fence == self.fence)?.clone();
-        next.lease.as_mut()?.beat += 1;
+        next.lease.as_mut().filter(|lease| lease.owner == self.terms.owner)?.beat += 1;
         Some(next)
     }
 
@@ -224,7 +254,7 @@ impl Attempt {
             // Another process may have a newer one: nobody is told to log in before that is known.
             (Phase::Loading(Goal::Recheck), Input::LoadFailed) => self.done(Outcome::StorageFailed),
             // A client that asks with its own secret has nothing to lose and goes on without the store.
-            (Phase::Loading(Goal::Begin), Input::LoadFailed) if !self.terms.rotates => self.send(),
+            (Phase::Loading(Goal::Begin), Input::LoadFailed) if !self.terms.rotates => self.send(now),
             (Phase::Loading(Goal::Begin), Input::LoadFailed) => self.done(Outcome::StorageFailed),
 
             // Whoever held it until now may have finished meanwhile: what is known of the record is from before.
@@ -237,7 +267,7 @@ impl Attempt {
                 self.claim_unless_leased(now)
             }
             (Phase::Holding, Input::HoldBusy) => self.wait_or_leave(now),
-            (Phase::Holding, _) if !self.terms.rotates => self.send(),
+            (Phase::Holding, _) if !self.terms.rotates => self.send(now),
             (Phase::Holding, _) => self.done(Outcome::StorageFailed),
 
             (Phase::Healing, Input::Swapped { .. }) => {
@@ -249,13 +279,14 @@ impl Attempt {
                 self.base = self.next.take();
                 self.notices.append(&mut self.claiming);
                 self.acknowledged = asked_at;
-                self.send()
+                self.send(now)
             }
             (Phase::Healing | Phase::Claiming, Input::Conflict) => self.restart(),
+            (Phase::Claiming, _) if !self.terms.rotates => self.send(now),
             (Phase::Healing | Phase::Claiming, _) => self.done(Outcome::StorageFailed),
 
             (Phase::Sending, Input::Answer(answer)) => self.answered(answer, now),
-            (Phase::Pausing, _) => self.send(),
+            (Phase::Pausing, _) => self.send(now),
 
             (Phase::Settling, Input::Conflict) if self.restarts < RESTARTS => {
                 self.restarts += 1;
@@ -274,6 +305,9 @@ impl Attempt {
                     self.notices.push(Event::LoginRequired);
                     return self.done(Outcome::LoginRequired(LoginReason::IdentityChanged));
                 }
+                if self.brought_nothing() {
+                    return self.done(Outcome::Failed);
+                }
                 self.notices.push(Event::Refreshed);
                 self.phase = Phase::Publishing { persisted: true };
                 Action::Publish
@@ -289,11 +323,16 @@ impl Attempt {
 
             (Phase::Refusing, Input::Conflict) => self.load(Goal::Recheck),
             (Phase::Refusing, input) => {
+                let state = self.next.as_ref().map(|next| next.state);
                 if matches!(input, Input::Swapped { .. }) {
                     self.base = self.next.take();
                 }
-                self.notices.push(Event::LoginRequired);
-                self.done(Outcome::LoginRequired(LoginReason::RefreshTokenRefused))
+                let (why, event) = match state {
+                    Some(State::NeedsLogin { why, .. }) => (why, Event::LoginRequired),
+                    _ => (LoginReason::RenewalRefused, Event::RenewalRefused),
+                };
+                self.notices.push(event);
+                self.done(Outcome::LoginRequired(why))
             }
 
             (Phase::Publishing { persisted: true }, _) => self.done(Outcome::Refreshed),

@@ -11,6 +11,18 @@ const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
 /// A failure delays the next attempt by this at most.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
+/// A refused refresh token is tried again after this at the earliest, and after twice as long each time.
+const SHORTEST_REFUSAL: Duration = Duration::from_secs(60);
+
+/// A refused refresh token is not left alone for longer than this.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
+
+/// A refused refresh token is tried again this often.
+const REFUSALS: u8 = 8;
+
+/// Servers count lifetimes in whole seconds: two that differ by no more may be the same.
+const ROUNDING: Duration = Duration::from_secs(1);
+
 /// What the protocol decides by: the stored record without its secrets, which are named by fingerprint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Ledger {
@@ -59,6 +71,16 @@ impl History {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     Active,
+    /// The server refuses to renew with this refresh token, for a reason of its own: it is tried again, seldom and not
+    /// for ever.
+    Refused {
+        fingerprint: Fingerprint,
+        since: Moment,
+        /// When it was refused last.
+        at: Moment,
+        /// How often it was.
+        count: u8,
+    },
     /// The server refused this refresh token; any login heals it.
     NeedsLogin {
         fingerprint: Option<Fingerprint>,
@@ -86,6 +108,8 @@ pub enum LoginReason {
     TokenRefused,
     /// The server refused the refresh token (`invalid_grant`): it expired, was revoked, or was used twice.
     RefreshTokenRefused,
+    /// The server does not renew, for another reason than `invalid_grant`: what it said is in the message.
+    RenewalRefused,
     /// A refresh brought another person's `id_token`.
     IdentityChanged,
 }
@@ -126,8 +150,14 @@ pub(crate) struct Issued {
     pub(crate) refresh_after: Duration,
     pub(crate) mandatory_after: Duration,
     pub(crate) generation: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) rejected: bool,
+    /// How often the server has issued it once more after a resource server had refused it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) confirmed: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Issued {
@@ -137,16 +167,25 @@ impl Issued {
     }
 
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        !self.rejected && self.is_younger_than(self.refresh_after, now)
+        self.is_younger_than(self.refresh_after, now)
     }
 
     /// Whether it may be handed out without waiting for its successor.
     pub(crate) fn is_usable(&self, now: Moment) -> bool {
-        !self.rejected && self.is_younger_than(self.mandatory_after, now)
+        self.is_younger_than(self.mandatory_after, now)
     }
 
     pub(crate) fn is_expired(&self, now: Moment) -> bool {
-        self.lifetime.end().is_some_and(|end| self.age(now) >= end)
+        self.is_over_in(Duration::ZERO, now)
+    }
+
+    /// Whether it is over when so much more time has passed.
+    pub(crate) fn is_over_in(&self, wait: Duration, now: Moment) -> bool {
+        self.lifetime.end().is_some_and(|end| self.age(now).saturating_add(wait) >= end)
+    }
+
+    pub(crate) fn lives_shorter_than(&self, time: Duration) -> bool {
+        self.lifetime.end().is_some_and(|end| end < time)
     }
 
     /// Why a person is needed if it is over and nothing renews it.
@@ -162,6 +201,42 @@ impl Issued {
     fn is_younger_than(&self, age: Duration, now: Moment) -> bool {
         self.lifetime.end().is_none() || self.age(now) < age
     }
+
+    /// How long it still works.
+    pub(crate) fn left(&self, now: Moment) -> Duration {
+        self.lifetime.end().map_or(Duration::MAX, |end| end.saturating_sub(self.age(now)))
+    }
+
+    /// The token that was there before, as the newest answer has it. A server that does not let it live longer brings
+    /// no other one before its end: it is handed out until then, and asked for once more shortly before.
+    pub(crate) fn again(mut self, before: &Self, now: Moment, was_refused: bool) -> Self {
+        self.confirmed = before.confirmed.saturating_add(u32::from(was_refused));
+        let (had, has) = (before.left(now), self.left(now));
+        if has > had.saturating_add(ROUNDING) {
+            return self;
+        }
+        // The server cut off a fraction of a second.
+        if let Lifetime::Said(lifetime) = &mut self.lifetime
+            && had.saturating_sub(has) <= ROUNDING
+            && !lifetime.is_zero()
+        {
+            *lifetime = (*lifetime).max(now.since(&self.obtained_at).unwrap_or_default().saturating_add(had));
+        }
+        self.refresh_after = self.mandatory_after;
+        self.mandatory_after = self.lifetime.end().unwrap_or(Duration::MAX);
+        self
+    }
+
+    /// Whether the server confirmed it so short a time ago that another refusal by a resource server is no reason to
+    /// ask again: 1 s, doubling to 60 s.
+    pub(crate) fn is_just_confirmed(&self, now: Moment) -> bool {
+        self.confirmed > 0 && self.age(now) < confirmation(self.confirmed) && !self.is_expired(now)
+    }
+}
+
+/// For how long a token that was confirmed so often is not asked for because a resource server refuses it.
+pub(crate) fn confirmation(times: u32) -> Duration {
+    SHORTEST_BACKOFF.saturating_mul(1 << times.saturating_sub(1).min(6)).min(LONGEST_BACKOFF)
 }
 
 /// Who exchanges.
@@ -178,6 +253,11 @@ pub(crate) struct Intent {
     pub(crate) fence: u64,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) first_at: Moment,
+    /// When it was sent last, or was about to be.
+    pub(crate) last_at: Moment,
+    /// Whether the request is known to be over, though not whether the refresh token is spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) answered: bool,
     pub(crate) tries: u32,
 }
 
@@ -220,6 +300,31 @@ pub(crate) enum FailureClass {
     Refused,
     InvalidResponse,
     Configuration,
+}
+
+impl State {
+    /// This refresh token, refused once more.
+    pub(crate) fn refused(self, fingerprint: Fingerprint, now: Moment) -> Self {
+        let (since, count) = match self {
+            Self::Refused { fingerprint: known, since, count, .. } if known == fingerprint => (since, count),
+            _ => (now, 0),
+        };
+        if count >= REFUSALS {
+            let why = LoginReason::RenewalRefused;
+            return Self::NeedsLogin { fingerprint: Some(fingerprint), why, since };
+        }
+        Self::Refused { fingerprint, since, at: now, count: count.saturating_add(1) }
+    }
+
+    /// For how long nobody should try a refused refresh token again.
+    pub(crate) fn refusal_remaining(&self, refresh: Option<Fingerprint>, now: Moment) -> Duration {
+        let Self::Refused { fingerprint, at, count, .. } = self else { return Duration::ZERO };
+        if Some(*fingerprint) != refresh {
+            return Duration::ZERO;
+        }
+        let pause = SHORTEST_REFUSAL.saturating_mul(1 << count.saturating_sub(1).min(6)).min(LONGEST_REFUSAL);
+        pause.saturating_sub(now.since(at).unwrap_or(Duration::MAX))
+    }
 }
 
 impl Ledger {

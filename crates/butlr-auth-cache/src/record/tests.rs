@@ -20,7 +20,7 @@ fn record() -> Record {
         refresh_after: Duration::from_secs(700),
         mandatory_after: Duration::from_secs(900),
         generation: 1,
-        rejected: false,
+        confirmed: 0,
     };
     ledger.access.insert(TokenKey::of(&Scope::empty()), issued);
     let mut record = Record::new("https://as.example.com", ledger);

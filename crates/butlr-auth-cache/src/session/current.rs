@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use butlr_auth_core::{ASSUMED_LIFETIME, End, Error, ErrorKind, Moment, Token, TokenResponse, Validity};
+use butlr_auth_core::{
+    ASSUMED_LIFETIME, End, Error, ErrorKind, Fingerprint, Moment, Token, TokenResponse, Validity,
+};
 
 use super::{Known, Renewal, Shared};
 use crate::policy::Windows;
-use crate::protocol::{History, Issued, Lifetime, LoginReason, Offered, State};
+use crate::protocol::{History, Issued, Lifetime, LoginReason, Offered, State, confirmation};
 use crate::record::Record;
 use crate::{Entry, Event, metrics};
 
@@ -19,11 +21,11 @@ const REJECTABLE_AGE: Duration = Duration::from_secs(5);
 #[repr(C)]
 pub(super) struct Current {
     pub(super) token: Token,
+    /// Whether a resource server refused it, and nobody has asked since whether there is a better one.
     pub(super) rejected: bool,
     history: History,
     obtained_at: Duration,
-    /// When this process got it from the server, if it did (boot time).
-    born: Option<Duration>,
+    confirmed: u32,
 }
 
 impl Current {
@@ -44,42 +46,43 @@ impl Current {
         };
         Some(Self {
             token: Token::new(access_token, issued.scope.clone(), validity),
-            rejected: issued.rejected,
+            rejected: false,
             history: History { epoch: record.ledger.epoch, generation: issued.generation },
             obtained_at: now.boot.saturating_sub(age),
-            born: None,
+            confirmed: issued.confirmed,
         })
     }
 
-    pub(super) fn marked_rejected(&self) -> Self {
-        Self { rejected: true, ..self.clone() }
+    pub(super) fn marked(&self, rejected: bool) -> Self {
+        Self { rejected, ..self.clone() }
+    }
+
+    pub(super) fn obtained_at(&self) -> Duration {
+        self.obtained_at
     }
 
     pub(super) fn offered(&self) -> Offered {
         let &Validity { refresh_at, mandatory_at, .. } = self.token.validity();
-        Offered { fingerprint: self.token.fingerprint(), refresh_at, mandatory_at }
+        let generation = self.history.generation;
+        Offered { fingerprint: self.token.fingerprint(), generation, refresh_at, mandatory_at }
     }
 
+    /// Whether asking for another one because of a refusal would not help: it is new, or the server confirmed it.
     pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {
         // Nothing is asked for because of a token that only a refusal ends.
         if self.token.validity().end == End::Unknown {
             return false;
         }
-        now.saturating_sub(self.obtained_at) < REJECTABLE_AGE.min(self.lifetime() / 4)
+        let age = now.saturating_sub(self.obtained_at);
+        match self.confirmed {
+            0 => age < REJECTABLE_AGE.min(self.lifetime() / 4),
+            times => age < confirmation(times),
+        }
     }
 
     /// How long it lives as a whole; for ever if nobody knows.
     fn lifetime(&self) -> Duration {
         self.token.remaining(self.obtained_at).unwrap_or(Duration::MAX)
-    }
-
-    /// Whether it is returned to a caller that has waited since `began` however short its life is: it came meanwhile,
-    /// and is alive or was asked for no earlier than that, so that asking again brings no better one. A token that
-    /// lives for no time at all is, besides, shared for a second.
-    pub(super) fn is_issued_for(&self, began: Duration, now: Duration) -> bool {
-        let Some(born) = self.born.filter(|_| !self.rejected) else { return false };
-        let serves = !self.token.is_over(now) || self.obtained_at >= began;
-        (born >= began && serves) || (self.lifetime().is_zero() && now < born + Duration::from_secs(1))
     }
 }
 
@@ -102,7 +105,7 @@ impl Shared {
             refresh_after: windows.refresh_after,
             mandatory_after: windows.mandatory_after,
             generation: 0,
-            rejected: false,
+            confirmed: 0,
         }
     }
 
@@ -183,18 +186,19 @@ impl Shared {
         }
     }
 
-    /// Hands out a token from now on; `false` if it is the one that is handed out already, or if this process knows
-    /// of a later login, logout or exchange. The lock keeps a logout from passing between the check and the change.
+    /// Hands out a token from now on; `false` if that exchange's is handed out already, or if this process knows of a
+    /// later login, logout or exchange. The lock keeps a logout from passing between the check and the change.
     fn publish(&self, state: &Renewal, offered: Current) -> bool {
         let known = state.known.as_ref().map(|known| known.history().epoch.counter);
         if known.is_some_and(|known| known > offered.history.epoch.counter) {
             return false;
         }
         if let Some(current) = self.current.load().as_ref() {
-            let same = current.token.fingerprint() == offered.token.fingerprint();
             let (had, has) = (current.history, offered.history);
-            let older = had.epoch == has.epoch && had.generation > has.generation;
-            if older || (same && (current.rejected || !offered.rejected)) {
+            let same = current.token.fingerprint() == offered.token.fingerprint();
+            if had.epoch == has.epoch
+                && (had.generation > has.generation || (had.generation == has.generation && same))
+            {
                 return false;
             }
         }
@@ -210,8 +214,7 @@ impl Shared {
         let made = issued.and_then(|issued| Current::new(&record, issued, now));
         let mut state = self.state();
         let replaced = self.current.load_full();
-        let published =
-            made.is_some_and(|made| self.publish(&state, Current { born: Some(now.boot), ..made }));
+        let published = made.is_some_and(|made| self.publish(&state, made));
         if let Some(replaced) = replaced.filter(|replaced| published && !replaced.rejected) {
             metrics::replaced(self.provider(), replaced.token.remaining(now.boot).unwrap_or_default());
         }
@@ -219,6 +222,33 @@ impl Shared {
         if !state.known.as_ref().is_some_and(|known| known.history().is_newer_than(made)) {
             state.known = Some(self.known(record));
         }
+    }
+
+    /// Marks a token that a resource server refused, so that the next get asks for another one.
+    pub(super) fn reject(self: &Arc<Self>, rejected: &Fingerprint) {
+        let Some(current) = self.current.load_full() else { return };
+        let now = self.setup.clock.boot();
+        if current.token.fingerprint() != *rejected || current.rejected || current.is_too_young_to_reject(now)
+        {
+            return;
+        }
+        let marked = Arc::new(current.marked(true));
+        let previous = self.current.compare_and_swap(&current, Some(marked));
+        if previous.as_ref().is_some_and(|previous| Arc::ptr_eq(previous, &current)) {
+            self.version.fetch_add(1, Ordering::Release);
+            // A failure that concerned the renewal of a good token does not excuse a bad one.
+            self.state().not_before = Duration::ZERO;
+            self.emit(Event::Rejected);
+            if current.token.validity().end == End::Unknown && self.rotates() {
+                self.remember_refusal(*rejected);
+            }
+        }
+    }
+
+    /// Hands out a refused token again, for want of another one.
+    pub(super) fn pardon(&self) {
+        let Some(current) = self.current.load_full().filter(|current| current.rejected) else { return };
+        self.current.compare_and_swap(&current, Some(Arc::new(current.marked(false))));
     }
 
     /// Hands out nothing from now on.

@@ -1,15 +1,18 @@
 //! What a failed renewal is called: for the protocol, for this process and for others.
 
+use std::time::Duration;
+
 use butlr_auth_core::{Delivery, End, Error, ErrorCode, ErrorKind};
 
 use super::Shared;
 use crate::LoginReason;
 use crate::key::TokenKey;
 use crate::protocol::{Answer, Failure, FailureClass};
+use crate::record::Reason;
 
-/// Sorts a failed exchange by what it means for the refresh token that was sent.
-pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
-    let class = match error.kind() {
+/// What kind of failure the protocol takes an error for.
+pub(super) fn class(kind: ErrorKind) -> FailureClass {
+    match kind {
         ErrorKind::Unreachable => FailureClass::Unreachable,
         ErrorKind::TimedOut => FailureClass::TimedOut,
         ErrorKind::Throttled => FailureClass::Throttled,
@@ -17,25 +20,96 @@ pub(super) fn classify(error: &Error, key: TokenKey) -> Answer {
         ErrorKind::InvalidResponse => FailureClass::InvalidResponse,
         ErrorKind::Configuration | ErrorKind::Unsupported => FailureClass::Configuration,
         _ => FailureClass::Refused,
-    };
-    let code = error.error_response().map(|response| &response.error);
+    }
+}
+
+/// Sorts a failed exchange by what it means for the refresh token that was sent, if there was one.
+pub(super) fn classify(error: &Error, key: TokenKey, rotates: bool) -> Answer {
+    let class = class(error.kind());
+    let status = error.status();
+    let code = error.error_response().map(|response| response.error.as_str());
     match error.delivery() {
         Delivery::NotSent => Answer::NotSent { class },
-        Delivery::Answered if code == Some(&ErrorCode::INVALID_GRANT) => Answer::InvalidGrant,
-        Delivery::Answered => Answer::Failed {
-            class,
-            // Said with status 4xx, or with a success status by servers that put an error inside.
-            settles: error
-                .status()
-                .is_some_and(|status| (400..500).contains(&status) || (status < 300 && code.is_some())),
-            concerns: (code == Some(&ErrorCode::INVALID_SCOPE)).then_some(key),
-            retry_after: error.retry_after(),
-        },
+        Delivery::Answered => {
+            // Said with status 4xx, or with a success status by servers that put an error inside; or an answer that
+            // could be read, and held no refresh token. Status 503 says that nothing was done.
+            let settles =
+                status.is_some_and(|status| status < 300 || (400..500).contains(&status) || status == 503);
+            let (class, concerns) = match Code::of(code, error.retry_after().is_some()) {
+                Code::Grant if rotates || code == Some(ErrorCode::INVALID_GRANT.as_str()) => {
+                    return Answer::InvalidGrant;
+                }
+                Code::Scope => (class, Some(key)),
+                Code::GrantType => (FailureClass::Configuration, None),
+                Code::Passing => (passing(class, code), None),
+                Code::Other if rotates && is_refusal(status, code) => return Answer::Refused { class },
+                _ => (class, None),
+            };
+            Answer::Failed { class, settles, concerns, retry_after: error.retry_after() }
+        }
         // It may have spent what was sent, and asking again would not tell.
         Delivery::Unreadable => {
             Answer::Failed { class, settles: false, concerns: None, retry_after: error.retry_after() }
         }
-        _ => Answer::Unanswered { class },
+        // Whatever came with a status came from the server, but for what a gateway says of it.
+        _ => Answer::Unanswered { class, begun: status.is_some_and(|status| !matches!(status, 502 | 504)) },
+    }
+}
+
+/// What an error code is about, at the refresh grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    /// The refresh token, by `invalid_grant` or a name of the server's own.
+    Grant,
+    /// Who the client is.
+    Client,
+    /// The scope or the resource of the wanted token.
+    Scope,
+    /// Whether the server has this grant at all.
+    GrantType,
+    /// Trouble that passes by itself.
+    Passing,
+    /// Anything else, or nothing.
+    Other,
+}
+
+impl Code {
+    fn of(code: Option<&str>, asks_to_wait: bool) -> Self {
+        let code = code.unwrap_or_default().to_ascii_lowercase().replace(['-', ' ', '.'], "_");
+        let names_the_token = code.contains("refresh_token") || code.contains("refreshtoken");
+        match code.as_str() {
+            "invalid_grant" | "invalidgrant" => Self::Grant,
+            "invalid_client"
+            | "invalid_client_id"
+            | "bad_client_id"
+            | "invalid_client_secret"
+            | "bad_client_secret"
+            | "incorrect_client_credentials"
+            | "invalid_client_credentials" => Self::Client,
+            "invalid_scope" | "invalid_target" => Self::Scope,
+            "unsupported_grant_type" => Self::GrantType,
+            "slow_down" | "temporarily_unavailable" | "server_error" => Self::Passing,
+            _ if asks_to_wait => Self::Passing,
+            _ if names_the_token => Self::Grant,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn passing(class: FailureClass, code: Option<&str>) -> FailureClass {
+    match (class, code) {
+        (FailureClass::Refused, Some("slow_down")) => FailureClass::Throttled,
+        (FailureClass::Refused, _) => FailureClass::ServerFailed,
+        _ => class,
+    }
+}
+
+/// Whether an answer to a refresh token refuses it: by its status, or by an error in a success.
+fn is_refusal(status: Option<u16>, code: Option<&str>) -> bool {
+    match status {
+        Some(400 | 401 | 403) => true,
+        Some(200..=299) => code.is_some(),
+        _ => false,
     }
 }
 
@@ -61,13 +135,38 @@ impl Shared {
             }
             LoginReason::TokenRefused => "its token was refused and cannot be renewed",
             LoginReason::RefreshTokenRefused => "the server refused its refresh token",
+            LoginReason::RenewalRefused => "the server does not renew it",
             LoginReason::IdentityChanged => "a renewal brought another person's identity",
         };
         Error::new(ErrorKind::LoginRequired, format!("session `{session}` needs a login: {what}"))
     }
 
+    /// A login that is required because of something that the server said, with its words.
+    pub(super) fn login_required_because(&self, why: LoginReason, reason: Option<&Reason>) -> Error {
+        let error = self.login_required(why);
+        let told = matches!(why, LoginReason::RefreshTokenRefused | LoginReason::RenewalRefused);
+        match reason.filter(|_| told) {
+            Some(reason) => {
+                let message = format!("{error}: {}", reason.text);
+                reason.explain(Error::new(ErrorKind::LoginRequired, message))
+            }
+            None => error,
+        }
+    }
+
+    /// The time of another request has not come: an earlier one may still be under way, or have spent the refresh
+    /// token while the access token still works.
+    pub(super) fn unsettled(&self, wait: Duration) -> Error {
+        let message = format!(
+            "an earlier renewal of session `{}` got no answer; its refresh token is sent again in {} s at the earliest",
+            self.name,
+            wait.as_secs().max(1)
+        );
+        Error::new(ErrorKind::TimedOut, message).with_retry_after(Some(wait))
+    }
+
     /// Another process's failure, told as our own.
-    pub(super) fn shared_failure(&self, failure: Failure) -> Error {
+    pub(super) fn shared_failure(&self, failure: Failure, reason: Option<&Reason>) -> Error {
         let kind = match failure.class {
             FailureClass::Unreachable => ErrorKind::Unreachable,
             FailureClass::TimedOut => ErrorKind::TimedOut,
@@ -78,11 +177,14 @@ impl Shared {
             FailureClass::Configuration => ErrorKind::Configuration,
         };
         let remaining = failure.remaining(self.setup.clock.now());
-        let message = format!(
-            "renewing session `{}` failed a moment ago; the next attempt is due in {} s",
-            self.name,
-            remaining.as_secs().max(1)
-        );
-        Error::new(kind, message).with_retry_after(Some(remaining))
+        let due = format!("the next attempt is due in {} s", remaining.as_secs().max(1));
+        match reason {
+            Some(reason) => reason.explain(Error::new(kind, format!("{}; {due}", reason.text))),
+            None => Error::new(kind, format!("renewing session `{}` failed a moment ago; {due}", self.name)),
+        }
+        .with_retry_after(Some(remaining))
     }
 }
+
+#[cfg(test)]
+mod tests;

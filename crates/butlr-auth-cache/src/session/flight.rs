@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, Fingerprint, Grant, Moment, TokenResponse};
+use butlr_auth_core::{Error, Grant, Moment, TokenResponse};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::wait::Came;
 use super::{Known, Shared};
-use crate::protocol::{Action, Attempt, Epoch, Input, Ledger, Outcome, Pause, Terms, Watched};
-use crate::record::Record;
+use crate::protocol::{Action, Attempt, Epoch, Input, Ledger, Outcome, Pause, Terms, Want, Watched};
+use crate::record::{Reason, Record};
 use crate::{Guard, Id, id, metrics};
 
 mod conclude;
@@ -15,6 +16,7 @@ mod exchange;
 mod stored;
 
 use conclude::Ended;
+use exchange::Brought;
 
 /// Another one's lease as an attempt last saw it, and when.
 pub(super) struct Sight {
@@ -31,6 +33,8 @@ pub(super) struct Progress {
     /// Why there is no token, for everybody who waited for this renewal: what the session remembers of it may have
     /// passed before the last of them has looked.
     pub(super) failure: Option<Error>,
+    /// What whoever waits gets, however short its life is.
+    pub(super) came: Option<Came>,
     urgent: bool,
 }
 
@@ -52,14 +56,14 @@ impl Shared {
     pub(super) fn tell_of_exchange(
         &self,
         grant: &Grant,
-        response: &Result<TokenResponse, Error>,
+        response: Result<&TokenResponse, &Error>,
         sent_at: Moment,
     ) {
         let took = self.setup.clock.boot().saturating_sub(sent_at.boot);
         metrics::exchanged(self.provider(), grant.grant_type(), response, took);
     }
 
-    fn attempt(&self, urgent: bool, avoid: Option<Fingerprint>) -> Attempt {
+    fn attempt(&self, urgent: bool, want: Want) -> Attempt {
         let terms = Terms {
             owner: self.owner,
             key: self.setup.token_key,
@@ -70,7 +74,7 @@ impl Shared {
         };
         let state = self.state();
         Attempt::new(terms, self.setup.clock.now(), urgent)
-            .avoiding(avoid)
+            .wanting(want)
             .offering(self.current.load().as_ref().map(|current| current.offered()))
             .remembering(state.known.as_ref().map(Known::ledger))
             .having_watched(state.sight.as_ref().map(|sight| sight.watched))
@@ -83,19 +87,16 @@ impl Shared {
         drop(state);
         if !excused {
             // A failure is remembered, and told to whoever has to wait.
-            let _ = self.start(false, None);
+            let _ = self.start(false, Want::Fresh);
         }
     }
 
-    /// Joins the one renewal, or starts it; an error if an earlier failure still stands.
-    pub(super) fn join(
-        self: &Arc<Self>,
-        avoid: Option<Fingerprint>,
-    ) -> Result<watch::Receiver<Progress>, Error> {
+    /// Joins the one renewal, or starts it, and says which; an error if an earlier failure still stands.
+    pub(super) fn join(self: &Arc<Self>, want: Want) -> Result<(watch::Receiver<Progress>, bool), Error> {
         let now = self.setup.clock.boot();
         let mut state = self.state();
         if let Some(flight) = &state.flight {
-            return Ok(flight.clone());
+            return Ok((flight.clone(), false));
         }
         if let Some(failure) = state.failure.take_if(|failure| failure.0 <= now) {
             tracing::trace!(session = &*self.name, error = %failure.1, "the back-off has passed");
@@ -104,31 +105,33 @@ impl Shared {
             return Err(failure.1.clone());
         }
         drop(state);
-        self.start(true, avoid)
+        self.start(true, want)
     }
 
-    fn start(
-        self: &Arc<Self>,
-        urgent: bool,
-        avoid: Option<Fingerprint>,
-    ) -> Result<watch::Receiver<Progress>, Error> {
+    fn start(self: &Arc<Self>, urgent: bool, want: Want) -> Result<(watch::Receiver<Progress>, bool), Error> {
         let mut state = self.state();
         if let Some(flight) = &state.flight {
-            return Ok(flight.clone());
+            return Ok((flight.clone(), false));
         }
         let (sender, receiver) = watch::channel(Progress { urgent, ..Progress::default() });
         state.flight = Some(receiver.clone());
         drop(state);
         let rejected =
             self.current.load().as_ref().filter(|current| current.rejected).map(|c| c.token.fingerprint());
-        let flight = Flight::new(Arc::clone(self), sender, urgent, avoid.or(rejected));
+        let want = match rejected {
+            Some(rejected) if want.unwanted().is_none_or(|unwanted| unwanted == rejected) => {
+                Want::Unrefused(rejected)
+            }
+            _ => want,
+        };
+        let flight = Flight::new(Arc::clone(self), sender, urgent, want);
         self.spawn(flight.run()).inspect_err(|_| {
             // Nothing was tried, and the next caller may be on a runtime.
             let mut state = self.state();
             state.failure = None;
             state.not_before = Duration::ZERO;
         })?;
-        Ok(receiver)
+        Ok((receiver, true))
     }
 }
 
@@ -139,8 +142,7 @@ struct Flight {
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
     attempt: Attempt,
-    /// The access token that is not wanted any more.
-    avoid: Option<Fingerprint>,
+    want: Want,
     /// Leave to have an exchange under way, where their number is bounded.
     turn: Option<OwnedSemaphorePermit>,
     /// The version that the store was last seen to hold.
@@ -150,19 +152,16 @@ struct Flight {
     /// When it was last read (boot time).
     read_at: Duration,
     guard: Option<Guard>,
-    received: Option<TokenResponse>,
+    received: Option<Brought>,
     error: Option<Error>,
+    /// What is remembered of a failure, for everybody who reads the record.
+    reason: Option<Reason>,
     /// Since when it has been waiting for another process's renewal (boot time).
     waiting_since: Option<Duration>,
 }
 
 impl Flight {
-    fn new(
-        shared: Arc<Shared>,
-        progress: watch::Sender<Progress>,
-        urgent: bool,
-        avoid: Option<Fingerprint>,
-    ) -> Self {
+    fn new(shared: Arc<Shared>, progress: watch::Sender<Progress>, urgent: bool, want: Want) -> Self {
         let identity = shared.endpoint.identity();
         let state = shared.state();
         let record = state.known.as_ref().map(|known| known.record(identity));
@@ -174,10 +173,10 @@ impl Flight {
         drop(state);
         Self {
             ended: Ended::new(Arc::clone(&shared)),
-            attempt: shared.attempt(urgent, avoid),
+            attempt: shared.attempt(urgent, want),
             shared,
             progress,
-            avoid,
+            want,
             turn: None,
             version: None,
             record,
@@ -185,6 +184,7 @@ impl Flight {
             guard: None,
             received: None,
             error: None,
+            reason: None,
             waiting_since: None,
         }
     }
@@ -216,6 +216,9 @@ impl Flight {
             // Whoever kept this one waiting may have finished since it last looked.
             self.look().await;
         }
+        if outcome == Outcome::Current {
+            self.answer(false);
+        }
         let failure = self.conclude(outcome);
         let Self { ended, progress, .. } = self;
         drop(ended);
@@ -237,7 +240,7 @@ impl Flight {
         self.turn = self.shared.turn().await;
         // What an attempt may take counts from its beginning, and others may have come to wait for it.
         let urgent = self.progress.borrow().urgent || self.progress.receiver_count() > 1;
-        self.attempt = self.shared.attempt(urgent, self.avoid);
+        self.attempt = self.shared.attempt(urgent, self.want);
     }
 
     /// Takes over what the store holds, for those who wait.
@@ -266,8 +269,21 @@ impl Flight {
         if let Some(ledger) = self.attempt.ledger() {
             self.shared.publish_made(self.record.with_ledger(ledger.clone()));
         }
-        self.progress.send_modify(|progress| progress.published += 1);
+        self.answer(self.error.is_none());
         Input::Published
+    }
+
+    /// Hands the current token to everybody who waits.
+    fn answer(&self, exchanged: bool) {
+        let current = self.shared.current.load_full();
+        self.progress.send_modify(|progress| {
+            progress.published += 1;
+            let published = progress.published;
+            progress.came = current.map(|current| {
+                let asked_at = current.obtained_at();
+                Came { token: current.token.clone(), exchanged, asked_at, published }
+            });
+        });
     }
 
     async fn pause(&mut self, pause: Pause) {
@@ -275,7 +291,7 @@ impl Flight {
         let milliseconds = match pause {
             Pause::Poll if held_stores_are_quick => 20 + id::draw(40),
             Pause::Poll => 50 + id::draw(200),
-            Pause::Resend => 250,
+            Pause::For(wait) => u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1),
             Pause::Persist => 200 + id::draw(300),
         };
         if pause == Pause::Poll {
@@ -285,16 +301,22 @@ impl Flight {
             self.tell_of_the_store();
         }
         // Nothing of this session is at the server now: another one may be.
-        if pause != Pause::Resend {
+        let returns = !self.attempt.is_repeating();
+        if returns {
             self.turn = None;
         }
         // Beats go on: a pause before a second presentation belongs to the exchange.
-        self.beat().await;
-        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        let mut left = Duration::from_millis(milliseconds);
+        while !left.is_zero() {
+            self.beat().await;
+            let slice = left.min(exchange::BEAT);
+            tokio::time::sleep(slice).await;
+            left -= slice;
+        }
         if self.progress.borrow().urgent || self.progress.receiver_count() > 1 {
             self.attempt.hurry();
         }
-        if pause == Pause::Poll {
+        if returns && pause != Pause::Persist {
             self.turn = self.shared.turn().await;
         }
     }

@@ -53,7 +53,7 @@ impl Session {
             let sent_at = shared.setup.clock.now();
             let response = shared.endpoint.exchange(&grant).await;
             drop(turn);
-            shared.tell_of_exchange(&grant, &response, sent_at);
+            shared.tell_of_exchange(&grant, response.as_ref(), sent_at);
             let mut response = response?;
             if let Grant::RefreshToken { refresh_token, .. } = &grant {
                 // RFC 6749 §6: without another one in the answer, it stays good.

@@ -9,6 +9,9 @@ use crate::{LoginReason, Promises, protocol::State};
 pub enum SessionState {
     /// It has a token, or can get one.
     Active,
+    /// The server refuses to renew it. It is asked again, seldom and not for ever, when a token is wanted; once the
+    /// token has ended a login helps.
+    Refused,
     /// A person is needed.
     NeedsLogin(LoginReason),
 }
@@ -23,6 +26,9 @@ pub struct SessionStatus {
     pub token: Option<Token>,
     /// Whether there is a refresh token, or a grant that the session repeats by itself.
     pub renewable: bool,
+    /// What the last failed renewal was, or why a login is needed, as far as the server said so: redacted, of a few
+    /// lines.
+    pub reason: Option<String>,
     /// Who logged in: the `sub` of the login's `id_token`.
     pub subject: Option<String>,
     /// The `id_token` of the login or of a renewal, ended or not.
@@ -49,6 +55,7 @@ impl Session {
         let renewable = shared.can_renew() && (shared.setup.own_grant.is_some() || has_refresh);
         let state = match record.as_ref().map(|record| record.ledger.state) {
             Some(State::NeedsLogin { why, .. }) => SessionState::NeedsLogin(why),
+            Some(State::Refused { .. }) => SessionState::Refused,
             _ if shared.setup.own_grant.is_some() => SessionState::Active,
             None => SessionState::NeedsLogin(LoginReason::NeverLoggedIn),
             Some(State::LoggedOut) => SessionState::NeedsLogin(LoginReason::LoggedOut),
@@ -58,8 +65,10 @@ impl Session {
                 _ => LoginReason::NoRefreshToken,
             }),
         };
+        let reason =
+            record.as_ref().and_then(|record| record.reason.as_ref()).map(|reason| reason.text.clone());
         let (subject, id_token) = record.map(|record| (record.subject, record.id_token)).unwrap_or_default();
         let (subject, promises) = (subject.map(|subject| subject.sub), shared.setup.store.promises());
-        Ok(SessionStatus { state, token, renewable, subject, id_token, promises })
+        Ok(SessionStatus { state, token, renewable, reason, subject, id_token, promises })
     }
 }

@@ -97,7 +97,10 @@ async fn a_renewal_that_panics_is_one_typed_error_for_all_and_not_the_end() {
     for task in tasks {
         assert_eq!(task.await.unwrap(), ErrorKind::Busy);
     }
+    // Nobody knows what became of the request.
     clock.advance(Duration::from_secs(2));
+    assert_eq!(session.token().await.unwrap_err().kind(), ErrorKind::TimedOut);
+    clock.advance(Duration::from_secs(30));
     assert_eq!(session.token().await.unwrap().access_token().expose(), "access-2");
     assert_eq!(server.exchanges(), 2);
 }

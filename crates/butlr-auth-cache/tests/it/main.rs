@@ -1,12 +1,14 @@
 //! Sessions over an authorization server that lives in the test: every exchange is counted, none is timed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod answers;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod cancellation;
 mod clocks;
 mod id_token;
 mod lifetimes;
+mod lost;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod server;

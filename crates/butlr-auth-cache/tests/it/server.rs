@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use butlr_auth_core::{
     AccessToken, ClientId, Delivery, EndpointIdentity, Error, ErrorCode, ErrorKind, ErrorResponse, Grant,
-    GrantType, Password, Provider, RefreshToken, Revocation, TokenEndpoint, TokenResponse,
+    GrantType, Password, Provider, RefreshError, RefreshToken, Revocation, TokenEndpoint, TokenResponse,
 };
 use tokio::sync::Semaphore;
 
@@ -18,6 +18,12 @@ pub(crate) enum Fault {
     Status(u16),
     /// The server acts on the request, and its answer is lost.
     AnswerLost,
+    /// The server acts on the request, and a part of its answer arrives.
+    CutOff,
+    /// The server acts on the request, and of its answer nothing but the refresh token can be used.
+    Blemished,
+    /// An answer with this status and error code, without acting on the request.
+    Code(u16, &'static str),
     /// The request never leaves.
     NotSent,
     /// The request may have left, the server never saw it, and there is no answer.
@@ -48,6 +54,19 @@ struct State {
     exchanges: Vec<GrantType>,
     reuse: usize,
     id_token: Option<String>,
+    habit: Habit,
+}
+
+/// How the server treats an access token that it has issued before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// Each answer brings a new one.
+    #[default]
+    New,
+    /// It comes again and again, with the whole lifetime.
+    Same,
+    /// It comes again, with what is left of its life, in whole seconds, until it ends.
+    Remaining(Duration),
 }
 
 impl Server {
@@ -124,11 +143,26 @@ impl Server {
         self.0.gate.add_permits(1_000);
     }
 
+    /// From now on the server issues access tokens in this way.
+    pub(crate) fn becomes(&self, habit: Habit) {
+        self.state().habit = habit;
+    }
+
+    /// From now on tokens live for so long.
+    pub(crate) fn give(&self, lifetime: Duration) {
+        self.state().lifetime = lifetime;
+    }
+
     fn issue(state: &mut State, family: Option<u64>) -> TokenResponse {
         state.issued += 1;
         let number = state.issued;
-        let mut response = TokenResponse::new(AccessToken::new(format!("access-{number}")).unwrap());
-        response.expires_in = Some(state.lifetime);
+        let name =
+            if state.habit == Habit::New { format!("access-{number}") } else { "access-same".to_owned() };
+        let mut response = TokenResponse::new(AccessToken::new(name).unwrap());
+        response.expires_in = Some(match state.habit {
+            Habit::Remaining(left) => left,
+            Habit::New | Habit::Same => state.lifetime,
+        });
         response.id_token = state.id_token.as_ref().map(|token| token.parse_id_token());
         if let Some(family) = family {
             let refresh = format!("refresh-{number}%3d");
@@ -159,6 +193,10 @@ pub(crate) fn refused(code: ErrorCode, status: u16) -> Error {
 #[async_trait]
 impl TokenEndpoint for Server {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
+        self.refresh(grant).await.map_err(|refused| refused.error)
+    }
+
+    async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
         let fault = {
             let mut state = self.state();
             let fault = state.faults.pop_front();
@@ -170,30 +208,35 @@ impl TokenEndpoint for Server {
         self.0.gate.acquire().await.unwrap().forget();
         self.0.gate.add_permits(1);
         match fault {
-            Some(Fault::NotSent) => return Err(Error::new(ErrorKind::Unreachable, "connection refused")),
+            Some(Fault::NotSent) => {
+                return Err(Error::new(ErrorKind::Unreachable, "connection refused").into());
+            }
             Some(Fault::Lost) => {
-                return Err(Error::new(ErrorKind::TimedOut, "no answer").with_delivery(Delivery::Unanswered));
+                return Err(Error::new(ErrorKind::TimedOut, "no answer")
+                    .with_delivery(Delivery::Unanswered)
+                    .into());
             }
             Some(Fault::Status(status)) => {
                 let kind = if status >= 500 { ErrorKind::ServerFailed } else { ErrorKind::Refused };
                 let error = Error::new(kind, format!("as.example.com answered {status}"));
-                return Err(error.with_delivery(Delivery::Answered).with_status(status));
+                return Err(error.with_delivery(Delivery::Answered).with_status(status).into());
             }
-            Some(Fault::AnswerLost) | None => {}
+            Some(Fault::Code(status, code)) => return Err(refused(ErrorCode::new(code), status).into()),
+            Some(Fault::AnswerLost | Fault::CutOff | Fault::Blemished) | None => {}
         }
         let mut state = self.state();
         let response = match grant {
             Grant::RefreshToken { refresh_token, .. } => {
                 let presented = refresh_token.expose().to_owned();
                 let Some((family, used)) = state.refresh_tokens.get(&presented).copied() else {
-                    return Err(refused(ErrorCode::INVALID_GRANT, 400));
+                    return Err(refused(ErrorCode::INVALID_GRANT, 400).into());
                 };
                 if used {
                     state.reuse += 1;
                     state.dead.insert(family);
                 }
                 if state.dead.contains(&family) {
-                    return Err(refused(ErrorCode::INVALID_GRANT, 400));
+                    return Err(refused(ErrorCode::INVALID_GRANT, 400).into());
                 }
                 state.refresh_tokens.insert(presented, (family, true));
                 Self::issue(&mut state, Some(family))
@@ -205,10 +248,17 @@ impl TokenEndpoint for Server {
             }
         };
         drop(state);
-        if matches!(fault, Some(Fault::AnswerLost)) {
-            return Err(Error::new(ErrorKind::TimedOut, "no answer").with_delivery(Delivery::Unanswered));
+        let lost = || Error::new(ErrorKind::TimedOut, "no answer").with_delivery(Delivery::Unanswered);
+        match fault {
+            Some(Fault::AnswerLost) => Err(lost().into()),
+            Some(Fault::CutOff) => Err(lost().with_status(200).into()),
+            Some(Fault::Blemished) => {
+                let error = Error::new(ErrorKind::InvalidResponse, "`token_type` is not Bearer");
+                let error = error.with_delivery(Delivery::Answered).with_status(200);
+                Err(RefreshError::from(error).with_successor(response.refresh_token))
+            }
+            _ => Ok(response),
         }
-        Ok(response)
     }
 
     async fn revoke(&self, token: Revocation<'_>) -> Result<(), Error> {
@@ -230,4 +280,10 @@ impl TokenEndpoint for Server {
 
 pub(crate) fn password() -> Grant {
     Grant::password("alice", Password::new("canary-password").unwrap())
+}
+
+/// What the runtime's own timer says, which a paused test moves by itself.
+#[expect(clippy::disallowed_methods, reason = "a session waits by it")]
+pub(crate) fn timer() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }

@@ -130,9 +130,9 @@ async fn session(context: &Context, profile: &Profile) -> Check {
         Ok(status) => status,
         Err(failure) => return Check::failed("session", &failure),
     };
-    if let SessionState::NeedsLogin(reason) = status.state {
-        let why = super::status::why(reason);
-        let failure = Failure::new(butlr_auth::ErrorKind::LoginRequired, why);
+    let said = status.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    if let Some(why) = super::status::needs_login(&status, context) {
+        let failure = Failure::new(butlr_auth::ErrorKind::LoginRequired, format!("{why}{said}"));
         return Check::failed("session", &failure.mend_by_login(&profile.login_command()));
     }
     use butlr_auth::Clock as _;
@@ -147,6 +147,11 @@ async fn session(context: &Context, profile: &Profile) -> Check {
         );
     }
     match (token.and_then(|token| token.remaining(boot)), status.renewable) {
+        (Some(remaining), _) if status.state == SessionState::Refused => Check::warned(
+            "session",
+            format!("good for {}, and then it ends: the server refused to renew it{said}", shown(remaining)),
+            &format!("run `{}` in time", profile.login_command()),
+        ),
         (Some(remaining), false) => Check::warned(
             "session",
             format!("good for {}, and then it ends: it cannot be renewed", shown(remaining)),

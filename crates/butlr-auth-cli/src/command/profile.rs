@@ -168,7 +168,7 @@ async fn remove(context: &Context, name: &str, force: bool) -> Result<(), Failur
     let profile = context.choose(Choice { named: Some(name), ..Choice::default() }).ok();
     if let Some(profile) = profile.filter(|profile| !force && !profile.is_the_clients_own()) {
         let status = context.open(&profile).await?.status().await?;
-        if status.state == butlr_auth::SessionState::Active {
+        if !matches!(status.state, butlr_auth::SessionState::NeedsLogin(_)) {
             return Err(Failure::configuration(format!("profile `{name}` is logged in"))
                 .mend(format!("run `butlr-auth logout {name}` first, or add --force")));
         }

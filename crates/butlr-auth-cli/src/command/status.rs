@@ -126,6 +126,10 @@ struct Report<'a> {
     profile: &'a Profile,
     store: Place,
     needs_login: Option<&'static str>,
+    /// Whether the server refuses to renew it.
+    refused: bool,
+    /// What the server said when it did not renew it.
+    reason: Option<String>,
     renewable: bool,
     subject: Option<String>,
     token: Option<butlr_auth::Token>,
@@ -135,8 +139,8 @@ struct Report<'a> {
 impl<'a> Report<'a> {
     async fn of(context: &Context, profile: &'a Profile) -> Result<Self, Failure> {
         let status = context.open(profile).await?.status().await?;
-        let needs_login = match status.state {
-            SessionState::NeedsLogin(reason) => Some(why(reason)),
+        let needs_login = match needs_login(&status, context) {
+            Some(reason) => Some(reason),
             _ if profile.is_the_clients_own() && profile.secret.is_nowhere() && status.token.is_none() => {
                 Some("its client secret is not configured")
             }
@@ -146,6 +150,8 @@ impl<'a> Report<'a> {
             profile,
             store: Place::of(context, profile)?,
             needs_login,
+            refused: status.state == SessionState::Refused,
+            reason: status.reason,
             renewable: status.renewable && !(profile.is_the_clients_own() && profile.secret.is_nowhere()),
             subject: status.subject,
             token: status.token,
@@ -217,7 +223,10 @@ impl<'a> Report<'a> {
         let profile = self.profile;
         let login = |message: String| Failure::new(butlr_auth::ErrorKind::LoginRequired, message);
         let failure = match (self.needs_login, &self.online) {
-            (Some(why), _) => login(format!("profile `{}` needs a login: {why}", profile.name)),
+            (Some(why), _) => {
+                let said = self.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+                login(format!("profile `{}` needs a login: {why}{said}", profile.name))
+            }
             (None, Some(Online::Unknown(failure))) => failure.clone(),
             (None, Some(online @ (Online::NotGood | Online::Inactive))) => {
                 let failure = login(match online {
@@ -248,6 +257,8 @@ impl<'a> Report<'a> {
             "hidden": profile.hidden,
             "logged_in": self.needs_login.is_none(),
             "needs_login": self.needs_login,
+            "renewal_refused": self.refused,
+            "reason": self.reason,
             "grant": profile.grant.as_str(),
             "server": profile.origin(),
             "base_url": profile.base_url.as_ref().map(|(url, _)| url.as_str().trim_end_matches('/')),
@@ -280,9 +291,15 @@ impl<'a> Report<'a> {
             None if matches!(self.online, Some(Online::NotGood | Online::Inactive)) => {
                 "kept here, but see what the server says".to_owned()
             }
+            None if self.refused => "good until the token ends; the server refused to renew it".to_owned(),
             None => "good".to_owned(),
         };
         rows.push(("session", state));
+        if let Some(reason) = &self.reason {
+            let what =
+                if self.refused || self.needs_login.is_some() { "server said" } else { "last failure" };
+            rows.push((what, escape(reason)));
+        }
         rows.push(("grant", profile.grant.as_str().to_owned()));
         rows.extend(profile.origin().map(|origin| ("server", origin)));
         if let Some((url, said_by)) = &profile.base_url {
@@ -309,6 +326,19 @@ impl<'a> Report<'a> {
     }
 }
 
+/// Why a person is needed now, if one is.
+pub(super) fn needs_login(status: &butlr_auth::SessionStatus, context: &Context) -> Option<&'static str> {
+    let works = || {
+        let token = status.token.as_ref();
+        token.is_some_and(|token| !token.is_over(context.clock.boot()))
+    };
+    match status.state {
+        SessionState::NeedsLogin(reason) => Some(why(reason)),
+        SessionState::Refused if !works() => Some(why(butlr_auth::LoginReason::RenewalRefused)),
+        _ => None,
+    }
+}
+
 /// Why a person is needed.
 pub(super) fn why(reason: butlr_auth::LoginReason) -> &'static str {
     use butlr_auth::LoginReason;
@@ -321,6 +351,7 @@ pub(super) fn why(reason: butlr_auth::LoginReason) -> &'static str {
         }
         LoginReason::TokenRefused => "its token was refused and cannot be renewed",
         LoginReason::RefreshTokenRefused => "the server refused its refresh token",
+        LoginReason::RenewalRefused => "the server does not renew it",
         LoginReason::IdentityChanged => "a renewal brought another person's identity",
         _ => "its session has ended",
     }

@@ -156,7 +156,9 @@ async fn obtain(
         return stored(context, profile, min_ttl, session.status().await?);
     }
     if arguments.force_refresh {
-        return Ok(session.renew().await?);
+        let token = session.renew().await?;
+        warn_of_a_short_life(context, &token, min_ttl);
+        return Ok(token);
     }
     outliving(context, session, min_ttl).await
 }
@@ -171,13 +173,21 @@ pub(super) async fn outliving(
         Ok(token) => token,
         Err(error) => return Err(too_short(context, session, min_ttl, error).await),
     };
-    if let Some(remaining) = token.remaining(context.clock.boot()).filter(|remaining| *remaining < min_ttl) {
+    warn_of_a_short_life(context, &token, min_ttl);
+    Ok(token)
+}
+
+/// The server's newest answer is what there is, however short its life.
+fn warn_of_a_short_life(context: &Context, token: &Token, min_ttl: Duration) {
+    let Some(remaining) = token.remaining(context.clock.boot()) else { return };
+    if remaining.is_zero() {
+        context.output.warning("the server says that the lifetime of this token is over already");
+    } else if remaining < min_ttl {
         context.output.warning(&format!(
             "the server's tokens live shorter than --min-ttl: this one for {}",
             crate::time::shown(remaining)
         ));
     }
-    Ok(token)
 }
 
 /// Says of a token that still lives what it is: not over, but shorter than what was asked for.

@@ -1,12 +1,23 @@
 //! What leads up to a request: what the record says, who else is at it, and the claim.
 
-use butlr_auth_core::{Fingerprint, Moment};
+use std::time::Duration;
 
-use super::{Attempt, GUARD, Goal, Holding, LEASE_TTL, Phase};
+use butlr_auth_core::{Fingerprint, Moment, REFRESH_LIMIT};
+
+use super::{Attempt, GUARD, Goal, Holding, LEASE_TTL, Phase, SPACING};
 use crate::Event;
 use crate::protocol::{
-    Action, Intent, Issued, Lease, Ledger, LoginReason, Outcome, Pause, Refresh, State, Watched,
+    Action, Epoch, Intent, Issued, Lease, Ledger, LoginReason, Outcome, Pause, Refresh, State, Want, Watched,
 };
+
+/// When a refresh token may be sent again whose first request has no answer.
+enum Replay {
+    Now,
+    /// When the first request cannot be under way any more.
+    In(Duration),
+    /// When the token in hand has ended, in so long: sending it may cost the session.
+    WhenEnded(Duration),
+}
 
 impl Attempt {
     /// Looks at the record and finds out what is to be done.
@@ -33,12 +44,22 @@ impl Attempt {
             }
             _ => {}
         }
-        let issued =
-            ledger.access.get(&self.terms.key).filter(|issued| Some(issued.fingerprint) != self.avoid);
-        if issued.is_some_and(|issued| self.is_fresh(issued, now)) {
+        let refused = ledger.state.refusal_remaining(ledger.refresh.map(|refresh| refresh.fingerprint), now);
+        let issue = self.issued().map(|issued| (ledger.epoch, issued.generation));
+        let seen = *self.seen.get_or_insert(issue);
+        let Some(ledger) = self.base.as_deref() else { return self.done(Outcome::StorageFailed) };
+        let issued = ledger.access.get(&self.terms.key);
+        if issued.is_some_and(|issued| self.satisfies(issued, is_later(issue, seen), now)) {
             return self.done(Outcome::Current);
         }
-        let usable = issued.is_some_and(|issued| self.is_usable(issued, now));
+        let usable = issued.is_some_and(|issued| {
+            self.is_usable(issued, now) && self.want.unwanted() != Some(issued.fingerprint)
+        });
+        if !refused.is_zero() {
+            let outcome =
+                if usable { Outcome::Deferred } else { Outcome::LoginRequired(LoginReason::RenewalRefused) };
+            return self.done(outcome);
+        }
         if let Some(failure) = ledger.backing_off(self.terms.key, now) {
             return self.done(Outcome::BackingOff(failure));
         }
@@ -52,8 +73,43 @@ impl Attempt {
         self.acquire(now)
     }
 
-    /// Makes sure that nobody else exchanges at the same time.
+    /// Whether a token of the record ends the attempt. `came`: it did so since the first look, so that whoever waits
+    /// here has waited for it, however short its life is.
+    fn satisfies(&self, issued: &Issued, came: bool, now: Moment) -> bool {
+        if came && (!issued.is_expired(now) || issued.lives_shorter_than(SPACING)) {
+            return true;
+        }
+        match self.want {
+            Want::Unrefused(fingerprint) if fingerprint == issued.fingerprint => {
+                issued.is_just_confirmed(now)
+            }
+            want => want.unwanted() != Some(issued.fingerprint) && self.is_fresh(issued, now),
+        }
+    }
+
+    /// How long until the next request for this access token may be sent.
+    fn rest(&mut self, now: Moment) -> Option<Duration> {
+        let generation = self.issued().map_or(0, |issued| issued.generation);
+        // What another host's clock says may be wrong; the wait itself is not.
+        if self.rested == Some((generation, self.sent_at)) {
+            return None;
+        }
+        let last = [self.issued().map(|issued| issued.obtained_at), self.sent_at];
+        let youngest = last.into_iter().flatten().filter_map(|at| now.since(&at)).min()?;
+        let rest = SPACING.checked_sub(youngest).filter(|rest| !rest.is_zero())?;
+        self.rested = Some((generation, self.sent_at));
+        Some(rest)
+    }
+
+    /// Makes sure that nobody else exchanges at the same time, nor has a moment ago.
     pub(super) fn acquire(&mut self, now: Moment) -> Action {
+        if let Some(rest) = self.rest(now) {
+            return if self.urgent {
+                self.wait(Pause::For(rest), Goal::Begin)
+            } else {
+                self.done(Outcome::Content)
+            };
+        }
         match self.holding {
             Holding::Unknown => {
                 self.phase = Phase::Holding;
@@ -70,7 +126,7 @@ impl Attempt {
             .as_deref()
             .and_then(|ledger| ledger.lease)
             .filter(|lease| lease.owner != self.terms.owner);
-        let Some(lease) = other.filter(|_| self.terms.rotates) else {
+        let Some(lease) = other else {
             self.watched = None;
             return self.claim(now);
         };
@@ -97,31 +153,61 @@ impl Attempt {
         self.wait(Pause::Poll, Goal::Begin)
     }
 
-    /// Writes lease and intent, in one swap, before anything is sent.
+    /// Writes lease and intent, in one swap, before anything is sent. A client's own secret is not spent: it needs no
+    /// intent, and where the store has a lock no lease.
     pub(super) fn claim(&mut self, now: Moment) -> Action {
         if !self.terms.rotates {
-            return self.send();
+            let held = self.holding == Holding::Held;
+            return if held { self.send(now) } else { self.claim_with(None, now) };
         }
         let Some(ledger) = self.base.as_deref() else { return self.restart() };
         let Some(current) = ledger.refresh.map(|refresh| refresh.fingerprint) else { return self.restart() };
         let unsettled =
             ledger.intent.filter(|intent| intent.fingerprint == current && !self.is_unused(ledger, intent));
-        let Some(intent) = unsettled else { return self.claim_with(current, now) };
+        let Some(intent) = unsettled else { return self.claim_with(Some(current), now) };
         if let Some(orphan) = ledger.orphans.iter().find(|orphan| orphan.parent == current) {
-            return self.claim_with(orphan.fingerprint, now);
+            return self.claim_with(Some(orphan.fingerprint), now);
         }
+        let usable = self.issued().is_some_and(|issued| self.is_usable(issued, now));
+        match self.replay(&intent, now) {
+            Replay::WhenEnded(_) if usable && self.want == Want::Fresh => self.done(Outcome::Deferred),
+            Replay::WhenEnded(wait) => self.done(Outcome::Unsettled(wait)),
+            Replay::In(wait) if self.urgent && self.has_time_for(wait, now) => {
+                self.wait(Pause::For(wait), Goal::Begin)
+            }
+            Replay::In(wait) => self.done(Outcome::Unsettled(wait)),
+            Replay::Now => {
+                self.claiming.push(Event::Replayed);
+                self.claim_with(Some(current), now)
+            }
+        }
+    }
+
+    /// When the refresh token of an intent may be sent again. A holder that left its lease behind is dead, and its
+    /// request too: within the reuse interval the answer is asked for at once.
+    fn replay(&self, intent: &Intent, now: Moment) -> Replay {
         // The age of an intent is not compared across boots or hosts: their clocks may differ by more than the grace.
         let within_reuse = now.boot_id == intent.first_at.boot_id
             && now.since(&intent.first_at).is_some_and(|age| age < self.terms.reuse_interval);
-        let usable = ledger
-            .access
-            .get(&self.terms.key)
-            .is_some_and(|issued| self.is_usable(issued, now) && Some(issued.fingerprint) != self.avoid);
-        if !within_reuse && usable {
-            return self.done(Outcome::Deferred);
+        let left = self.issued().map_or(Duration::ZERO, |issued| issued.left(now));
+        if !within_reuse && !left.is_zero() {
+            return Replay::WhenEnded(left);
         }
-        self.claiming.push(Event::Replayed);
-        self.claim_with(current, now)
+        let abandoned = self.base.as_deref().is_some_and(|ledger| ledger.lease.is_some());
+        if abandoned && within_reuse {
+            return Replay::Now;
+        }
+        let limit = if intent.answered { SPACING } else { REFRESH_LIMIT };
+        let age = now.since(&intent.last_at).unwrap_or(Duration::MAX);
+        match limit.saturating_sub(age) {
+            Duration::ZERO => Replay::Now,
+            wait => Replay::In(wait),
+        }
+    }
+
+    /// Whether those who wait for this attempt still do so then.
+    pub(super) fn has_time_for(&self, wait: Duration, now: Moment) -> bool {
+        now.boot.saturating_sub(self.started).saturating_add(wait) <= self.terms.chain
     }
 
     /// Whether the intent is this attempt's own, from a claim after which it was too late to send anything.
@@ -131,38 +217,46 @@ impl Attempt {
         held && intent.fence == self.fence && intent.tries == 1 && self.presented == 0
     }
 
-    pub(super) fn claim_with(&mut self, token: Fingerprint, now: Moment) -> Action {
-        let Some(mut next) = self.base.clone() else { return self.restart() };
-        let replay =
-            next.intent.filter(|intent| intent.fingerprint == token && !self.is_unused(&next, intent));
+    pub(super) fn claim_with(&mut self, token: Option<Fingerprint>, now: Moment) -> Action {
+        let mut next = self.base.clone().unwrap_or_else(|| self.first_record());
         next.fence += 1;
         next.lease = Some(Lease { owner: self.terms.owner, fence: next.fence, beat: 0 });
-        next.intent = Some(Intent {
-            fence: next.fence,
-            fingerprint: token,
-            first_at: replay.map_or(now, |intent| intent.first_at),
-            tries: replay.map_or(1, |intent| intent.tries.saturating_add(1)),
-        });
-        next.refresh = Some(Refresh { fingerprint: token });
-        next.orphans.retain(|orphan| orphan.fingerprint != token);
-        if let Some(issued) = next.access.get_mut(&self.terms.key) {
-            issued.rejected |= Some(issued.fingerprint) == self.avoid;
+        if let Some(token) = token {
+            let replay =
+                next.intent.filter(|intent| intent.fingerprint == token && !self.is_unused(&next, intent));
+            next.intent = Some(Intent {
+                fence: next.fence,
+                fingerprint: token,
+                first_at: replay.map_or(now, |intent| intent.first_at),
+                last_at: now,
+                answered: false,
+                tries: replay.map_or(1, |intent| intent.tries.saturating_add(1)),
+            });
+            next.refresh = Some(Refresh { fingerprint: token });
+            next.orphans.retain(|orphan| orphan.fingerprint != token);
         }
         self.fence = next.fence;
         self.generation = next.generation;
         self.epoch = Some(next.epoch);
-        if self.sent.replace(token) != Some(token) {
+        if self.sent != token {
+            self.sent = token;
             self.presented = 0;
         }
         self.swap(Phase::Claiming, next)
     }
 
-    pub(super) fn send(&mut self) -> Action {
+    /// What a client's first token is written to.
+    pub(super) fn first_record(&self) -> Box<Ledger> {
+        Box::new(Ledger::new(Epoch { counter: 1, login: self.terms.owner }))
+    }
+
+    pub(super) fn send(&mut self, now: Moment) -> Action {
         if !self.terms.rotates {
             self.epoch = self.base.as_deref().map(|ledger| ledger.epoch);
             self.fence = self.base.as_deref().map_or(0, |ledger| ledger.fence);
         }
         self.presented += 1;
+        self.sent_at = Some(now);
         self.phase = Phase::Sending;
         let guarded = self.terms.rotates && self.holding != Holding::Held;
         Action::Send { token: self.sent, not_after: guarded.then(|| self.acknowledged + GUARD) }
@@ -183,5 +277,16 @@ impl Attempt {
             healed.intent = None;
             Box::new(healed)
         })
+    }
+}
+
+/// Whether an access token was brought by a later login or exchange than another one.
+fn is_later(issue: Option<(Epoch, u64)>, seen: Option<(Epoch, u64)>) -> bool {
+    match (issue, seen) {
+        (Some((epoch, generation)), Some((seen, before))) => {
+            epoch.counter > seen.counter || (epoch == seen && generation > before)
+        }
+        (found, None) => found.is_some(),
+        (None, Some(_)) => false,
     }
 }

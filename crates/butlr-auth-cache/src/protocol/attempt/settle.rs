@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use butlr_auth_core::Moment;
+use butlr_auth_core::{Moment, REFRESH_LIMIT};
 
-use super::{Attempt, Goal, Noted, PRESENTATIONS, Phase, RESTARTS};
+use super::{Attempt, Goal, Noted, PRESENTATIONS, Phase, RESTARTS, SPACING};
+use crate::Event;
 use crate::protocol::{
-    Action, Answer, Epoch, FailureClass, Issued, Ledger, LoginReason, Orphan, Outcome, Pause, Refresh, State,
+    Action, Answer, FailureClass, Issued, LoginReason, Orphan, Outcome, Pause, Refresh, State, Want,
 };
-use crate::{Event, key::TokenKey};
 
 impl Attempt {
     pub(super) fn answered(&mut self, answer: Answer, now: Moment) -> Action {
@@ -17,23 +17,43 @@ impl Attempt {
                 self.received = Some(received);
                 self.commit(now)
             }
-            Answer::InvalidGrant if self.terms.rotates => self.load(Goal::Recheck),
-            Answer::InvalidGrant => self.note(FailureClass::Refused, None, None, true, now),
+            Answer::InvalidGrant if self.terms.rotates => {
+                self.noted = None;
+                self.load(Goal::Recheck)
+            }
+            Answer::InvalidGrant => {
+                self.note(Noted { settles: true, ..Noted::of(FailureClass::Refused) }, now)
+            }
+            Answer::Refused { class } => {
+                let settles = self.is_first_presentation();
+                let noted = Noted { settles, ..Noted::of(class) };
+                if !self.terms.rotates {
+                    return self.note(noted, now);
+                }
+                self.noted = Some(noted);
+                self.load(Goal::Recheck)
+            }
             Answer::Failed { class, settles, concerns, retry_after } => {
-                self.note(class, concerns, retry_after, settles && self.is_first_presentation(), now)
+                let settles = settles && self.is_first_presentation();
+                self.note(Noted { concerns, retry_after, settles, ..Noted::of(class) }, now)
             }
-            Answer::NotSent { class } => self.note(class, None, None, self.is_first_presentation(), now),
-            Answer::Unanswered { .. } if self.terms.rotates && self.presented < PRESENTATIONS => {
-                self.phase = Phase::Pausing;
-                Action::Wait(Pause::Resend)
+            Answer::NotSent { class } => {
+                let settles = self.is_first_presentation();
+                self.note(Noted { settles, ..Noted::of(class) }, now)
             }
-            Answer::Unanswered { class } => self.note(class, None, None, false, now),
+            Answer::Unanswered { class, begun } => match self.repeat(begun, now) {
+                Some(wait) => {
+                    self.phase = Phase::Pausing;
+                    Action::Wait(Pause::For(wait))
+                }
+                None => self.note(Noted { silent: !begun, ..Noted::of(class) }, now),
+            },
             Answer::TooLate => {
                 self.presented = self.presented.saturating_sub(1);
                 if self.presented == 0 {
                     return self.restart();
                 }
-                self.note(FailureClass::TimedOut, None, None, false, now)
+                self.note(Noted::of(FailureClass::TimedOut), now)
             }
         }
     }
@@ -45,39 +65,56 @@ impl Attempt {
         self.presented == 1 && intent.is_none_or(|intent| intent.tries == 1)
     }
 
-    pub(super) fn note(
-        &mut self,
-        class: FailureClass,
-        concerns: Option<TokenKey>,
-        retry_after: Option<Duration>,
-        settles: bool,
-        now: Moment,
-    ) -> Action {
-        self.noted = Some(Noted { class, concerns, retry_after, settles });
-        if self.terms.rotates { self.settle(now) } else { self.done(Outcome::Failed) }
+    /// After which time this attempt sends a refresh token again that got no whole answer. Not before the first
+    /// request has ended, or cannot be under way any more; not if somebody could still use the token in hand, unless the
+    /// server answers a spent refresh token then; and not if nobody waits for it so long.
+    fn repeat(&self, begun: bool, now: Moment) -> Option<Duration> {
+        let intent = self.base.as_deref().and_then(|ledger| ledger.intent)?;
+        let age = now.since(&self.sent_at?)?;
+        let wait = if begun { SPACING } else { REFRESH_LIMIT.saturating_sub(age).max(SPACING) };
+        let first = now.since(&intent.first_at)?;
+        let within_reuse = first.saturating_add(wait) < self.terms.reuse_interval;
+        let ended = self.issued().is_none_or(|issued| issued.is_over_in(wait, now));
+        let waits = self.urgent && self.presented < PRESENTATIONS && self.has_time_for(wait, now);
+        (waits && (within_reuse || ended)).then_some(wait)
+    }
+
+    pub(super) fn note(&mut self, noted: Noted, now: Moment) -> Action {
+        self.noted = Some(noted);
+        self.settle(now)
     }
 
     /// Notes a failure and lets go of the lease, unless somebody else has it by now.
     pub(super) fn settle(&mut self, now: Moment) -> Action {
-        let ours = self
-            .base
-            .as_deref()
-            .filter(|ledger| Some(ledger.epoch) == self.epoch && ledger.fence == self.fence);
-        let (Some(ledger), Some(noted)) = (ours, self.noted) else { return self.done(Outcome::Failed) };
-        let mut next = ledger.clone();
+        let next = match self.base.as_deref() {
+            Some(ledger) if Some(ledger.epoch) == self.epoch && ledger.fence == self.fence => {
+                Some(Box::new(ledger.clone()))
+            }
+            None if !self.terms.rotates && self.epoch.is_none() => Some(self.first_record()),
+            _ => None,
+        };
+        let (Some(mut next), Some(noted)) = (next, self.noted) else { return self.done(Outcome::Failed) };
         next.lease = None;
         if noted.settles {
             next.intent = None;
         }
+        if let (Some(intent), Some(sent_at)) = (&mut next.intent, self.sent_at) {
+            intent.last_at = sent_at;
+            intent.answered = !noted.silent;
+        }
         next.fail(noted.class, noted.concerns, noted.retry_after, now);
-        self.swap(Phase::Settling, Box::new(next))
+        self.swap(Phase::Settling, next)
+    }
+
+    /// Whether the answer had nothing to hand out.
+    pub(super) fn brought_nothing(&self) -> bool {
+        self.received.as_ref().is_some_and(|received| received.issued.is_err())
     }
 
     /// Stores what was received: the refresh token first of all, and nothing is handed out before.
     pub(super) fn commit(&mut self, now: Moment) -> Action {
         let Some(received) = self.received.clone() else { return self.done(Outcome::Failed) };
-        let login = Epoch { counter: 1, login: self.terms.owner };
-        let mut next = self.base.clone().unwrap_or_else(|| Box::new(Ledger::new(login)));
+        let mut next = self.base.clone().unwrap_or_else(|| self.first_record());
         if !self.terms.rotates && next.state != State::Active {
             next.state = State::Active;
         }
@@ -87,7 +124,6 @@ impl Attempt {
         next.fence = next.fence.max(self.fence);
         next.lease = None;
         next.intent = None;
-        next.failure = None;
         next.orphans.clear();
         if self.terms.rotates {
             next.state = State::Active;
@@ -101,9 +137,23 @@ impl Attempt {
                 why: LoginReason::IdentityChanged,
                 since: now,
             };
-        } else {
-            let issued = Issued { generation: next.generation, ..received.issued };
-            next.access.insert(self.terms.key, issued);
+        }
+        match received.issued {
+            _ if received.stranger => next.failure = None,
+            Ok(issued) => {
+                next.failure = None;
+                let issued = Issued { generation: next.generation, ..issued };
+                let before = next.access.get(&self.terms.key);
+                let before = before.filter(|before| before.fingerprint == issued.fingerprint);
+                let was_refused = self.want == Want::Unrefused(issued.fingerprint);
+                let issued = match before {
+                    Some(before) => issued.again(before, now, was_refused),
+                    None => issued,
+                };
+                next.access.insert(self.terms.key, issued);
+            }
+            // The new refresh token stands; the access token in hand goes on.
+            Err(class) => next.fail(class, None, None, now),
         }
         self.swap(Phase::Committing, next)
     }
@@ -120,7 +170,11 @@ impl Attempt {
         if Some(ledger.epoch) != self.epoch || ledger.state == State::LoggedOut {
             return self.revoke();
         }
-        if let State::NeedsLogin { fingerprint, why: LoginReason::RefreshTokenRefused, .. } = ledger.state
+        if let State::NeedsLogin {
+            fingerprint,
+            why: LoginReason::RefreshTokenRefused | LoginReason::RenewalRefused,
+            ..
+        } = ledger.state
             && fingerprint == self.sent
         {
             return self.commit(now);
@@ -161,16 +215,29 @@ impl Attempt {
             // Somebody else has taken over and sends the same one: it is theirs to judge.
             return self.done(Outcome::Superseded);
         }
-        if let Some(orphan) = ledger.orphans.first().copied() {
-            return self.claim_with(orphan.fingerprint, now);
-        }
-        let mut next = ledger.clone();
+        let orphan = ledger.orphans.first().copied();
+        let mut next = Box::new(ledger.clone());
         next.lease = None;
-        next.intent = None;
-        next.state =
-            State::NeedsLogin { fingerprint: self.sent, why: LoginReason::RefreshTokenRefused, since: now };
-        self.note_early_refusal(now);
-        self.swap(Phase::Refusing, Box::new(next))
+        match (self.noted, self.sent) {
+            // Another one is at hand, and it is not the time to send it.
+            (Some(noted), _) if orphan.is_some() => return self.note(Noted { settles: false, ..noted }, now),
+            (Some(noted), Some(sent)) => {
+                if noted.settles {
+                    next.intent = None;
+                }
+                next.state = next.state.refused(sent, now);
+            }
+            _ => {
+                if let Some(orphan) = orphan {
+                    return self.claim_with(Some(orphan.fingerprint), now);
+                }
+                next.intent = None;
+                let why = LoginReason::RefreshTokenRefused;
+                next.state = State::NeedsLogin { fingerprint: self.sent, why, since: now };
+                self.note_early_refusal(now);
+            }
+        }
+        self.swap(Phase::Refusing, next)
     }
 
     pub(super) fn restarted_decision(&mut self, now: Moment) -> Action {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::{Claim, Doing, Process, Task};
+use super::process::{Claim, Departed, Doing, Process, Task};
 use super::server::{Verdict, number_of, refresh_token};
 use super::store::Written;
 use super::world::{BEAT, Fault, Mutation, World, current_token, token_key};
@@ -17,7 +17,7 @@ impl World {
         let input = match task.doing.clone() {
             Doing::Next(action) => self.act(number, &mut task, action, fault),
             Doing::Leaving(token) => {
-                task.doing = self.deliver(&mut task, token, fault);
+                task.doing = self.deliver(number, &mut task, token, fault);
                 None
             }
             Doing::Travelling { answer, .. } => Some(self.take(number, &mut task, answer)),
@@ -66,7 +66,7 @@ impl World {
                 self.beat_now(task);
                 let until = self.now
                     + match pause {
-                        Pause::Resend => Duration::from_millis(250),
+                        Pause::For(wait) => wait,
                         Pause::Poll | Pause::Persist => self.setting.poll,
                     };
                 task.doing = Doing::Waiting { until };
@@ -139,28 +139,45 @@ impl World {
     }
 
     /// The request reaches the server, or not; and so does the answer.
-    fn deliver(&mut self, task: &mut Task, token: usize, fault: Option<Fault>) -> Doing {
-        let unanswered = Answer::Unanswered { class: FailureClass::TimedOut };
+    fn deliver(&mut self, number: usize, task: &mut Task, token: usize, fault: Option<Fault>) -> Doing {
+        let unanswered = Answer::Unanswered { class: FailureClass::TimedOut, begun: false };
+        let cut_off = Answer::Unanswered { class: FailureClass::TimedOut, begun: true };
+        let by = self.processes[number].owner;
+        if fault != Some(Fault::NotSent) {
+            self.check_departure(task, token);
+        }
+        // Nobody can know of a request whose sender slept before it left (R7).
+        if fault != Some(Fault::NotSent) && !task.overslept {
+            self.last_request = Some(self.now);
+            self.departed.retain(|departed| departed.token != token);
+            self.departed.push(Departed { token, at: self.now, by, answered: false, abandoned: false });
+        }
         let failed = |class, settles| Answer::Failed { class, settles, concerns: None, retry_after: None };
         let answer = match fault {
             Some(Fault::NotSent) => Answer::NotSent { class: FailureClass::Unreachable },
             Some(Fault::RequestIsLost) => unanswered,
-            Some(Fault::ServerErrsEarly) => failed(FailureClass::ServerFailed, false),
+            Some(Fault::ServerErrsEarly) => failed(FailureClass::ServerFailed, true),
             Some(Fault::Throttled) => failed(FailureClass::Throttled, true),
+            Some(Fault::Refused) => Answer::Refused { class: FailureClass::Refused },
             _ => {
-                let answer = self.present(task, token);
+                let answer = self.present(task, token, fault);
                 match fault {
                     Some(Fault::AnswerIsLost) => unanswered,
+                    Some(Fault::AnswerIsCutOff) => cut_off,
                     Some(Fault::ServerErrsLate) => failed(FailureClass::ServerFailed, false),
                     _ => answer,
                 }
             }
         };
+        if !matches!(answer, Answer::Unanswered { begun: false, .. }) {
+            let sent = self.departed.iter_mut().filter(|departed| departed.token == token);
+            sent.for_each(|departed| departed.answered = true);
+        }
         let delay = if let Some(Fault::Slow(delay)) = fault { delay } else { Duration::ZERO };
         Doing::Travelling { answer, until: self.now + delay, beat_at: self.now + BEAT }
     }
 
-    fn present(&mut self, task: &mut Task, token: usize) -> Answer {
+    fn present(&mut self, task: &mut Task, token: usize, fault: Option<Fault>) -> Answer {
         self.check_presentation(task, token);
         task.presented.push(token);
         self.tally.exchanges += 1;
@@ -168,7 +185,14 @@ impl World {
             Verdict::Refused => Answer::InvalidGrant,
             Verdict::Rotated(successor) | Verdict::Repeated(successor) => {
                 let refresh = Some(refresh_token(successor));
-                Answer::Granted(Received { refresh, issued: self.issue(), stranger: false })
+                match fault {
+                    // The server has issued a token that is not to our taste.
+                    Some(Fault::AnswerIsBlemished) => {
+                        let issued = Err(FailureClass::InvalidResponse);
+                        Answer::Granted(Received { refresh, issued, stranger: false })
+                    }
+                    _ => Answer::Granted(Received { refresh, issued: Ok(self.issue()), stranger: false }),
+                }
             }
         }
     }
@@ -180,7 +204,11 @@ impl World {
             if self.setting.mutation == Some(Mutation::PublishBeforePersisting) {
                 self.check_published(task);
                 let epoch = self.store.ledger.as_ref().map(|ledger| ledger.epoch);
-                epoch.into_iter().for_each(|epoch| self.processes[number].show(epoch, &received.issued));
+                let issued = received.issued.iter();
+                epoch
+                    .into_iter()
+                    .zip(issued)
+                    .for_each(|(epoch, issued)| self.processes[number].show(epoch, issued));
             }
         }
         Input::Answer(answer)
@@ -226,6 +254,11 @@ impl World {
         self.check_outcome(number, &task, &outcome);
         self.store.holder = self.store.holder.filter(|holder| *holder != number);
         let (now, moment) = (self.now, self.moment());
+        // Whoever could not say how its request ended is as good as dead to everybody else.
+        let lease = self.store.ledger.as_ref().and_then(|ledger| ledger.lease);
+        if lease.is_some_and(|lease| Some(lease.owner) == self.processes[number].owner) {
+            self.abandon(number);
+        }
         let process = &mut self.processes[number];
         process.watched = task.attempt.watched;
         let reload = now + Duration::from_secs(1);
@@ -234,6 +267,7 @@ impl World {
             Outcome::Content | Outcome::Superseded => {
                 process.not_before = now + self.setting.poll.max(Duration::from_millis(250));
             }
+            Outcome::Unsettled(wait) => process.fail_until(now + wait.min(Duration::from_secs(1))),
             Outcome::Deferred => process.not_before = mandatory_at(process).unwrap_or(reload),
             Outcome::BackingOff(failure) => process.fail_until(now + failure.remaining(moment)),
             Outcome::Failed => {

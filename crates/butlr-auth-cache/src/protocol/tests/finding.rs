@@ -1,5 +1,9 @@
 //! The invariants, checked wherever they could be broken: at each write, request, hand-over and end.
 
+use std::time::Duration;
+
+use butlr_auth_core::REFRESH_LIMIT;
+
 use super::process::Task;
 use super::server::{number_of, refresh_token};
 use super::world::{World, current_token, token_key};
@@ -43,11 +47,33 @@ pub(super) enum Finding {
     ReplayedTooSoon,
     /// The table: a login where the grace makes it unnecessary, or with no fault at all.
     AvoidableLogin,
+    /// I17: two requests for one access token within a second.
+    TooClose,
+    /// A refresh token was sent again while the first request could still be under way.
+    RepeatedTooSoon,
     /// A caller was told to log in although the session was well.
     FalseAlarm,
 }
 
 impl World {
+    /// A request leaves a process.
+    pub(super) fn check_departure(&mut self, task: &Task, token: usize) {
+        let generous = !self.setting.rules.grace.is_zero();
+        let earlier = self.departed.iter().find(|departed| departed.token == token).copied();
+        // Within the grace the request of a dead holder is repeated at once (I10).
+        let replays = generous && earlier.is_some_and(|departed| departed.abandoned);
+        let tries_an_orphan = task.presented.last().is_some_and(|sent| *sent != token);
+        let excused = replays || tries_an_orphan || task.overslept || self.tally.lost_writes > 0;
+        if self.last_request.is_some_and(|last| self.now - last < Duration::from_secs(1)) && !excused {
+            self.found(Finding::TooClose);
+        }
+        let under_way =
+            earlier.is_some_and(|departed| !departed.answered && self.now - departed.at < REFRESH_LIMIT);
+        if under_way && !excused {
+            self.found(Finding::RepeatedTooSoon);
+        }
+    }
+
     /// A request with this refresh token reaches the server.
     pub(super) fn check_presentation(&mut self, task: &Task, token: usize) {
         let now = self.now;
@@ -88,11 +114,11 @@ impl World {
         let known = &self.server.tokens[number_of(claimed)];
         if known.spent_at.is_some() && !known.revoked && self.tally.lost_writes == 0 {
             let marked = before.intent.is_some_and(|intent| intent.fingerprint == claimed);
-            let usable = issued.is_some_and(|issued| issued.is_usable(now));
+            let works = issued.is_some_and(|issued| !issued.is_expired(now));
             if !marked && !before.orphans.iter().any(|orphan| orphan.fingerprint == claimed) {
                 self.found(Finding::OutsideItsIntent);
             }
-            if usable && !self.server.honours(number_of(claimed), self.now) {
+            if works && !self.server.honours(number_of(claimed), self.now) {
                 self.found(Finding::ReplayedTooSoon);
             }
         }
@@ -168,7 +194,10 @@ impl World {
             }
         }
         if self.tally.faults == 0
-            && matches!(outcome, Outcome::Busy | Outcome::StorageFailed | Outcome::Failed)
+            && matches!(
+                outcome,
+                Outcome::Busy | Outcome::StorageFailed | Outcome::Failed | Outcome::Unsettled(_)
+            )
         {
             self.found(Finding::Stuck);
         }

@@ -5,8 +5,10 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher as _};
 use std::time::Duration;
 
+use butlr_auth_core::REFRESH_LIMIT;
+
 use super::finding::Finding;
-use super::process::Process;
+use super::process::{Departed, Process};
 use super::server::{Reuse, Rules, Successor, number_of};
 use super::world::{Move, Mutation, Setting, World, current_token};
 use crate::protocol::attempt::LEASE_TTL;
@@ -22,8 +24,8 @@ pub(super) struct Bounds {
     pub(super) generations: u64,
 }
 
-/// Whoever stands still wakes up by then: long after its lease was lost.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Whoever stands still wakes up by then: long after its lease was lost, and after its request may have been repeated.
+const LONGEST_PAUSE: Duration = Duration::from_secs(36);
 
 /// What there was to see.
 #[derive(Clone, Debug)]
@@ -163,9 +165,21 @@ fn identity(node: &Node) -> u64 {
     let Node { world, left, .. } = node;
     let holder = world.store.holder.and_then(|holder| world.processes[holder].owner);
     let blameless = world.tally.faults == 0;
-    digest(&(left, world.now, &world.server.tokens, &world.store.ledger, holder, blameless)).wrapping_add(
-        world.processes.iter().map(|process| identity_of(process, world)).fold(0, u64::wrapping_add),
-    )
+    let requests = requests_of(world);
+    digest(&(left, world.now, &world.server.tokens, &world.store.ledger, holder, blameless, requests))
+        .wrapping_add(
+            world.processes.iter().map(|process| identity_of(process, world)).fold(0, u64::wrapping_add),
+        )
+}
+
+/// Of the requests that have left, those that the next one may come too soon after.
+fn requests_of(world: &World) -> (Option<Duration>, Vec<Departed>) {
+    let last = world.last_request.filter(|last| world.now - *last < Duration::from_secs(1));
+    let departed = world.departed.iter().filter(|departed| {
+        let limit = if departed.answered { Duration::from_secs(1) } else { REFRESH_LIMIT };
+        world.now - departed.at < limit
+    });
+    (last, departed.copied().collect())
 }
 
 fn identity_of(process: &Process, world: &World) -> u64 {

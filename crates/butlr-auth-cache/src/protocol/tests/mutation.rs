@@ -27,7 +27,7 @@ const CALM: Bounds = Bounds { processes: 2, crashes: 0, pauses: 0, generations: 
 
 #[test]
 fn dropping_the_intent_is_found() {
-    let expected = [Finding::OutsideItsIntent, Finding::ReplayedTooSoon];
+    let expected = [Finding::OutsideItsIntent, Finding::ReplayedTooSoon, Finding::TooClose];
     model_finds(Mutation::DropTheIntent, true, false, CRASH, &expected);
     simulation_finds(Mutation::DropTheIntent, true, ROUGH, &expected);
 }
@@ -56,7 +56,8 @@ fn publishing_before_persisting_is_found() {
 
 #[test]
 fn ignoring_the_guard_is_found() {
-    model_finds(Mutation::IgnoreTheGuard, false, false, PAUSE, &[Finding::AvoidableReuse]);
+    let expected = [Finding::AvoidableReuse, Finding::TooClose];
+    model_finds(Mutation::IgnoreTheGuard, false, false, PAUSE, &expected);
 }
 
 #[test]
@@ -67,5 +68,6 @@ fn forgetting_to_beat_is_found() {
 #[test]
 fn replaying_without_grace_is_found() {
     model_finds(Mutation::ReplayWithoutGrace, true, false, CRASH, &[Finding::ReplayedTooSoon]);
-    simulation_finds(Mutation::ReplayWithoutGrace, false, ROUGH, &[Finding::ReplayedTooSoon]);
+    let expected = [Finding::ReplayedTooSoon, Finding::TooClose, Finding::RepeatedTooSoon];
+    simulation_finds(Mutation::ReplayWithoutGrace, false, ROUGH, &expected);
 }

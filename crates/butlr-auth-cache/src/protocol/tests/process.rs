@@ -33,6 +33,17 @@ pub(super) struct Claim {
     pub(super) generation: u64,
 }
 
+/// A request that has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Departed {
+    pub(super) token: usize,
+    pub(super) at: Duration,
+    pub(super) by: Option<Id>,
+    pub(super) answered: bool,
+    /// Whether its sender has died or stopped since.
+    pub(super) abandoned: bool,
+}
+
 /// An attempt under way, and what the checks need to know of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Task {

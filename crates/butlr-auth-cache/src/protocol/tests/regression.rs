@@ -59,7 +59,7 @@ fn die_with_the_answer(world: &mut World, number: usize) {
 fn an_answer_to_a_replay_does_not_settle_what_an_earlier_request_did() {
     let mut world = world(true);
     die_with_the_answer(&mut world, 0);
-    world.now += Duration::from_secs(15);
+    world.now += Duration::from_secs(40);
     until(&mut world, 1, leaving);
     world.make(Move::Step(1, Some(Fault::Throttled)));
     finish(&mut world, 1);
@@ -84,7 +84,7 @@ fn a_late_refusal_does_not_judge_for_whoever_has_taken_over() {
     until(&mut world, 0, leaving);
     // It sleeps before the request leaves; another process takes over, and the server has already answered that.
     world.make(Move::Pause(0));
-    world.now += Duration::from_secs(13);
+    world.now += Duration::from_secs(40);
     until(&mut world, 1, leaving);
     world.make(Move::Step(1, None));
     world.make(Move::Resume(0));
@@ -114,7 +114,7 @@ fn a_memory_does_not_heal_over_what_the_store_knows_of_its_token() {
     until(&mut world, 0, leaving);
     world.make(Move::Step(0, None));
     world.make(Move::Pause(0));
-    world.now += Duration::from_secs(13);
+    world.now += Duration::from_secs(40);
     until(&mut world, 1, leaving);
     world.make(Move::Step(1, None));
     world.make(Move::Resume(0));

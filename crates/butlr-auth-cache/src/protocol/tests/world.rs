@@ -6,7 +6,7 @@ use std::time::Duration;
 use butlr_auth_core::{Fingerprint, Moment, Scope};
 
 use super::finding::Finding;
-use super::process::{Claim, Doing, Process, Task};
+use super::process::{Claim, Departed, Doing, Process, Task};
 use super::server::{Rules, Server, access_token, refresh_token};
 use super::store::{Outage, Store};
 use crate::key::TokenKey;
@@ -59,12 +59,18 @@ pub(super) enum Fault {
     RequestIsLost,
     /// The server acts; its answer never arrives.
     AnswerIsLost,
+    /// The server acts; a part of its answer arrives.
+    AnswerIsCutOff,
+    /// The server acts; nothing but the refresh token of its answer can be used.
+    AnswerIsBlemished,
     /// 503 before the server acts.
     ServerErrsEarly,
-    /// 502 after the server has acted.
+    /// 500 after the server has acted.
     ServerErrsLate,
     /// 429: the server certainly does not act.
     Throttled,
+    /// 403: the server refuses to renew, for a while.
+    Refused,
     /// The answer takes this long.
     Slow(Duration),
 }
@@ -130,6 +136,9 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) processes: Vec<Process>,
     pub(super) tally: Tally,
+    pub(super) last_request: Option<Duration>,
+    /// The last request with each refresh token.
+    pub(super) departed: Vec<Departed>,
     /// The first invariant that did not hold.
     pub(super) finding: Option<Finding>,
     births: u128,
@@ -145,6 +154,8 @@ impl World {
             store: Store::new(setting.holds),
             processes: Vec::new(),
             tally: Tally::default(),
+            last_request: None,
+            departed: Vec::new(),
             finding: None,
             births: 0,
         };
@@ -281,6 +292,7 @@ impl World {
         let row = self.row_of_a_crash(number);
         self.hit(row);
         self.check_format();
+        self.abandon(number);
         self.processes[number] = Process::new();
         self.store.holder = self.store.holder.filter(|holder| *holder != number);
     }
@@ -303,7 +315,15 @@ impl World {
         }
     }
 
+    /// Whatever this process has sent, nobody waits for its answer.
+    pub(super) fn abandon(&mut self, number: usize) {
+        let owner = self.processes[number].owner;
+        let sent = self.departed.iter_mut().filter(|departed| departed.by == owner);
+        sent.for_each(|departed| departed.abandoned = true);
+    }
+
     fn pause(&mut self, number: usize) {
+        self.abandon(number);
         self.processes[number].paused = Some(self.now);
         if let Some(task) = &mut self.processes[number].task {
             task.slept = true;
@@ -367,7 +387,7 @@ impl World {
             refresh_after: windows.refresh_after,
             mandatory_after: windows.mandatory_after,
             generation: 0,
-            rejected: false,
+            confirmed: 0,
         }
     }
 }

@@ -28,6 +28,7 @@ impl Flight {
             failure.map_or(RELOAD, |failure| failure.remaining(self.shared.setup.clock.now()).max(RELOAD))
         };
         let error = self.error.take();
+        let reason = self.reason.as_ref().or(self.record.reason.as_ref());
         let failure = match outcome {
             Outcome::Current | Outcome::Refreshed => None,
             Outcome::Content | Outcome::Superseded => {
@@ -40,20 +41,22 @@ impl Flight {
                 state.not_before = mandatory.unwrap_or(now + RELOAD);
                 None
             }
+            Outcome::Unsettled(wait) => Some((now + wait.min(RELOAD), self.shared.unsettled(wait))),
             Outcome::BackingOff(failure) => {
                 let until = now + failure.remaining(self.shared.setup.clock.now());
-                Some((until, self.shared.shared_failure(failure)))
+                Some((until, self.shared.shared_failure(failure, reason)))
             }
             Outcome::Failed => {
                 let error = error.unwrap_or_else(|| Error::new(ErrorKind::Busy, "the renewal failed"));
-                let wait = if self.shared.rotates() {
-                    backoff(self.attempt.ledger())
-                } else {
-                    error.retry_after().unwrap_or(RELOAD).min(Duration::from_secs(60))
+                let wait = match self.attempt.ledger().and_then(|ledger| ledger.failure) {
+                    None => error.retry_after().unwrap_or(RELOAD).min(Duration::from_secs(60)),
+                    Some(_) => backoff(self.attempt.ledger()),
                 };
                 Some((now + wait, error))
             }
-            Outcome::LoginRequired(why) => Some((now + RELOAD, self.shared.login_required(why))),
+            Outcome::LoginRequired(why) => {
+                Some((now + RELOAD, self.shared.login_required_because(why, reason)))
+            }
             Outcome::Busy => {
                 let message = format!("another process has been renewing session `{session}` for too long");
                 Some((now, Error::new(ErrorKind::Busy, message)))
@@ -65,6 +68,8 @@ impl Flight {
         };
         if let Some((until, _)) = &failure {
             state.not_before = *until;
+            // There is no better one: whoever can use it goes on with it.
+            self.shared.pardon();
         }
         state.failure = failure.map(Box::new);
         state.failure.as_deref().map(|(_, error)| error.clone())

@@ -3,15 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use butlr_auth_core::{Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshToken, TokenResponse};
+use butlr_auth_core::{
+    AccessToken, Delivery, Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshError, RefreshToken,
+    Secret, TokenResponse,
+};
 
 use super::super::{failure, id_token};
 use super::Flight;
 use crate::protocol::{Answer, FailureClass, Input, Received};
-use crate::record::Subject;
+use crate::record::{Reason, Subject};
 
 /// How often a lease beats while a request is under way.
-const BEAT: Duration = Duration::from_millis(1500);
+pub(super) const BEAT: Duration = Duration::from_millis(1500);
+
+/// An access token and an `id_token` that are longer than this together do not fit into a record: 48 KiB.
+const LONGEST: usize = 48 * 1024;
+
+/// What was received, to be given back if nobody is left to have it.
+pub(super) struct Brought {
+    refresh: Option<RefreshToken>,
+    access: Option<AccessToken>,
+}
 
 impl Flight {
     pub(super) async fn send(&mut self, token: Option<Fingerprint>, not_after: Option<Duration>) -> Input {
@@ -32,7 +44,12 @@ impl Flight {
         }
         self.tell_of_the_wait();
         let endpoint = Arc::clone(&self.shared.endpoint);
-        let exchange = endpoint.exchange(&grant);
+        let exchange = async {
+            match token {
+                Some(_) => endpoint.refresh(&grant).await,
+                None => endpoint.exchange(&grant).await.map_err(RefreshError::from),
+            }
+        };
         tokio::pin!(exchange);
         let response = loop {
             match tokio::time::timeout(BEAT, &mut exchange).await {
@@ -40,8 +57,14 @@ impl Flight {
                 Err(_) => self.beat().await,
             }
         };
-        self.shared.tell_of_exchange(&grant, &response, sent_at);
-        Input::Answer(self.judge(response, sent_at))
+        // Nothing stands between an answer and its commit but what can be seen of it here.
+        let judged = response.and_then(|response| match self.blemish(&response) {
+            None => Ok(response),
+            Some(error) => Err(RefreshError::from(error).with_successor(response.refresh_token)),
+        });
+        let told = judged.as_ref().map_err(|refused| &refused.error);
+        self.shared.tell_of_exchange(&grant, told, sent_at);
+        Input::Answer(self.judge(judged, sent_at))
     }
 
     fn refresh_grant(&self, token: RefreshToken) -> Grant {
@@ -60,15 +83,50 @@ impl Flight {
         }
     }
 
-    fn judge(&mut self, response: Result<TokenResponse, Error>, sent_at: Moment) -> Answer {
+    /// Why nothing but the refresh token of an answer is taken, if there is a reason that shows by looking.
+    fn blemish(&self, response: &TokenResponse) -> Option<Error> {
+        let id_token = response.id_token.as_ref().filter(|_| self.shared.rotates());
+        let length = response.access_token.expose().len() + id_token.map_or(0, |token| token.expose().len());
+        let why = if length > LONGEST {
+            "its tokens are longer than a session can keep"
+        } else if self.record.subject.is_some()
+            && id_token.is_some_and(|id_token| Subject::of(id_token).is_none())
+        {
+            "its `id_token` does not say who logged in"
+        } else {
+            return None;
+        };
+        let message =
+            format!("the answer to the renewal of session `{}` is not taken: {why}", self.shared.name);
+        Some(
+            Error::new(ErrorKind::InvalidResponse, message)
+                .with_delivery(Delivery::Answered)
+                .with_status(200),
+        )
+    }
+
+    fn judge(&mut self, response: Result<TokenResponse, RefreshError>, sent_at: Moment) -> Answer {
         match response {
             Ok(response) => {
+                self.error = None;
+                self.reason = None;
                 let received = self.receive(&response, sent_at);
-                self.received = Some(response);
+                self.received =
+                    Some(Brought { refresh: response.refresh_token, access: Some(response.access_token) });
                 Answer::Granted(received)
             }
-            Err(error) => {
-                let answer = failure::classify(&error, self.shared.setup.token_key);
+            Err(RefreshError { error, successor, .. }) => {
+                self.reason = Some(Reason::of(&error));
+                let answer = match successor.filter(|_| self.shared.rotates()) {
+                    Some(successor) => {
+                        let refresh = Some(successor.fingerprint());
+                        let class = failure::class(error.kind());
+                        self.record.refresh_tokens.insert(successor.fingerprint(), successor.clone());
+                        self.received = Some(Brought { refresh: Some(successor), access: None });
+                        Answer::Granted(Received { refresh, issued: Err(class), stranger: false })
+                    }
+                    None => failure::classify(&error, self.shared.setup.token_key, self.shared.rotates()),
+                };
                 self.error = Some(error);
                 answer
             }
@@ -90,7 +148,7 @@ impl Flight {
         if let Some(token) = refresh {
             self.record.refresh_tokens.insert(token.fingerprint(), token.clone());
         }
-        Received { refresh: refresh.map(RefreshToken::fingerprint), issued, stranger }
+        Received { refresh: refresh.map(Secret::fingerprint), issued: Ok(issued), stranger }
     }
 
     /// OpenID Connect Core §12.2: `iss` and `sub` must be those of the login.
@@ -99,8 +157,9 @@ impl Flight {
     }
 
     pub(super) async fn revoke(&mut self) -> Input {
-        if let Some(response) = self.received.take() {
-            let result = self.shared.revoke(response.refresh_token.as_ref(), &[&response.access_token]).await;
+        if let Some(Brought { refresh, access }) = self.received.take() {
+            let access: Vec<_> = access.iter().collect();
+            let result = self.shared.revoke(refresh.as_ref(), &access).await;
             if let Err(error) = result {
                 tracing::debug!(session = &*self.shared.name, %error, "a superseded token could not be revoked");
             }

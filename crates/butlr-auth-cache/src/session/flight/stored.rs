@@ -81,6 +81,9 @@ impl Flight {
     pub(super) async fn write(&mut self, next: Ledger) -> Result<bool, Error> {
         let (store, key) = (&self.shared.setup.store, &self.shared.key());
         let write_id = Id::random();
+        if let Some(reason) = &self.reason {
+            self.record.reason = Some(reason.clone());
+        }
         let entry = self.record.with_ledger(next).encode(write_id)?;
         let swapped = match store.compare_and_swap(key, self.version, &entry).await {
             Ok(swap) => swap == Swap::Swapped,
