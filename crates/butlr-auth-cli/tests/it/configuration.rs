@@ -94,7 +94,7 @@ async fn wrong_arguments_are_exit_2() {
     world.run(&["frobnicate"]).failed(2, "unrecognized subcommand");
     world.run(&["tokn"]).failed(2, "'token'");
     world.run(&["--json", "tokn"]).failed(2, "\"kind\":\"usage\"");
-    world.run(&["token", "--min-ttl", "soon"]).failed(2, "30s, 5m or 1h 30m");
+    world.run(&["token", "--min-ttl", "soon"]).failed(2, "30s, 5m, 1h 30m or 365d");
     world.run(&["-p", "one", "login", "two"]).failed(2, "two profiles are named");
     world
         .run(&["-p", "robot", "api", "/x", "-H", "Authorization: Bearer x"])
