@@ -221,7 +221,8 @@ impl State {
         }
         let now = self.clock.now();
         let known = self.grants().access_token(&claims.jti);
-        if now >= known.map_or(claims.exp.unwrap_or(u64::MAX / 1000) * 1000, |token| token.expires_at) {
+        if now >= known.map_or_else(|| claims.exp.unwrap_or(u64::MAX / 1000) * 1000, |token| token.expires_at)
+        {
             return Err(Refusal::Expired);
         }
         if known.is_some_and(|token| token.revoked) {
