@@ -62,6 +62,7 @@ fn session(server: &Silent, store: &MemoryStore, clock: &ManualClock) -> Session
     Session::builder(server.clone()).store(store.clone()).clock(clock.clone()).open().unwrap()
 }
 
+// Security: C3.
 #[tokio::test]
 async fn a_token_that_nothing_renews_and_nobody_ends_is_handed_out_until_it_is_refused() {
     let (server, store, clock) = (Silent::new(None), MemoryStore::new(), ManualClock::new());

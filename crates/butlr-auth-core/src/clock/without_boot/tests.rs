@@ -37,6 +37,7 @@ impl Clock for Machine {
     }
 }
 
+// Security: L7.
 #[test]
 fn all_clocks_of_a_process_agree() {
     let machine = Machine::new();
@@ -61,7 +62,7 @@ fn a_sleep_that_only_the_wall_clock_counts_passes_all_the_same() {
     assert_eq!(machine.boot(), 2 * HOUR);
 }
 
-// Security: L2.
+// Security: L2, L7.
 #[test]
 fn boot_time_never_goes_back_whatever_is_done_to_the_wall_clock() {
     let machine = Machine::new();
