@@ -61,6 +61,11 @@ impl Current {
         self.obtained_at
     }
 
+    /// Whether nothing but a refusal ends it.
+    pub(super) fn is_until_refused(&self) -> bool {
+        self.token.validity().end == End::Unknown
+    }
+
     pub(super) fn offered(&self) -> Offered {
         let &Validity { refresh_at, mandatory_at, .. } = self.token.validity();
         let generation = self.history.generation;
@@ -70,7 +75,7 @@ impl Current {
     /// Whether asking for another one because of a refusal would not help: it is new, or the server confirmed it.
     pub(super) fn is_too_young_to_reject(&self, now: Duration) -> bool {
         // Nothing is asked for because of a token that only a refusal ends.
-        if self.token.validity().end == End::Unknown {
+        if self.is_until_refused() {
             return false;
         }
         let age = now.saturating_sub(self.obtained_at);
@@ -239,15 +244,17 @@ impl Shared {
             // A failure that concerned the renewal of a good token does not excuse a bad one.
             self.state().not_before = Duration::ZERO;
             self.emit(Event::Rejected);
-            if current.token.validity().end == End::Unknown && self.rotates() {
+            if current.is_until_refused() && self.rotates() {
                 self.remember_refusal(*rejected);
             }
         }
     }
 
-    /// Hands out a refused token again, for want of another one.
+    /// Hands out a refused token again, for want of another one: its own end will come. One that nobody knows the end
+    /// of has had it.
     pub(super) fn pardon(&self) {
-        let Some(current) = self.current.load_full().filter(|current| current.rejected) else { return };
+        let refused = |current: &Arc<Current>| current.rejected && !current.is_until_refused();
+        let Some(current) = self.current.load_full().filter(refused) else { return };
         self.current.compare_and_swap(&current, Some(Arc::new(current.marked(false))));
     }
 

@@ -130,6 +130,19 @@ async fn a_negative_lifetime_is_assumed_and_not_unknown() {
     assert_eq!(token.validity().end, End::Assumed(clock.boot() + Duration::from_secs(600)));
 }
 
+#[tokio::test]
+async fn a_negative_lifetime_beside_the_token_that_was_there_means_that_it_is_over() {
+    let server = Silent { refreshes: true, negative: true, ..Silent::new(None) };
+    let (store, clock) = (MemoryStore::new(), ManualClock::new());
+    let session = session(&server, &store, &clock);
+    let first = session.login(&password()).await.unwrap();
+    clock.advance(Duration::from_secs(600));
+    let again = session.token().await.unwrap();
+    assert_eq!(again.fingerprint(), first.fingerprint());
+    assert!(again.is_over(clock.boot()), "{again:?}");
+    assert_eq!(server.exchanges(), 2);
+}
+
 // Security: L2.
 #[tokio::test]
 async fn what_is_told_as_the_end_is_now_and_what_remains_after_the_clock_was_put_right() {
