@@ -138,8 +138,9 @@ async fn a_warm_token_fetches_no_secret_and_starts_no_connection() {
 async fn a_token_that_is_too_short_is_not_said_to_have_ended() {
     let world = World::new().await;
     world.log_in("me");
-    let ended = world.run(&["-p", "me", "token", "--min-ttl", "5h"]).failed(4, "the token is good for ");
-    assert!(ended.stderr.contains("shorter than the 5 h of --min-ttl"), "{}", ended.stderr);
+    // It cannot be renewed, and lives: it is the best there is.
+    let ended = world.run(&["-p", "me", "token", "--min-ttl", "5h"]).succeeded();
+    assert!(ended.stderr.contains("shorter than --min-ttl"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("has ended"), "{}", ended.stderr);
     let ended = world.run(&["-p", "me", "token", "--offline", "--min-ttl", "5h"]).failed(6, "is good for ");
     assert!(!ended.stderr.contains("has ended"), "{}", ended.stderr);
