@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 use crate::{Id, SessionKey, key::hex};
 
 /// The stored format. A newer one is left untouched and refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a store keeps for one session: a version and a document that only the session reads.
 ///
-/// Its bytes are one JSON object, `{"format":1,"key":{…},"write_id":"…","checksum":"…","record":{…}}`, the same in
+/// Its bytes are one JSON object, `{"format":2,"key":{…},"write_id":"…","checksum":"…","record":{…}}`, the same in
 /// every store. The checksum finds torn and flipped bytes; it is no signature. Clones share the document.
 #[derive(Clone)]
 pub struct Entry {
@@ -99,8 +99,9 @@ impl Entry {
                 format!("a session record has format {format}, newer than {FORMAT}: update this program");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        if format != FORMAT {
-            return Err(corrupt("has a format that never was"));
+        // The format before this one had keys without a purpose, under which nothing is looked for but to tell of it.
+        if format == 0 || (format < FORMAT && key.purpose.is_some()) {
+            return Err(corrupt("has a format that never was here"));
         }
         let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|_| corrupt("is not an entry"))?;
         if checksum(envelope.key.get(), envelope.write_id, envelope.record.get()) != envelope.checksum {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use butlr_auth_core::{ClientId, EndpointIdentity, Fingerprint, Scope};
+use butlr_auth_core::{ClientId, EndpointIdentity, Fingerprint, Purpose, Scope};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,8 @@ pub enum Party {
 
 /// What a session is filed under: one per family of refresh tokens.
 ///
-/// All exclusion is per key, because one refresh token serves every scope and audience of a login.
+/// All exclusion is per key, because one refresh token serves every scope and resource of a login. Other words are
+/// another session: neither reads, replaces nor revokes the other's.
 ///
 /// ```
 /// use butlr_auth_cache::{Party, SessionKey};
@@ -38,9 +39,10 @@ pub struct SessionKey {
     pub party: Party,
     /// The session's local name; the command line uses the profile's.
     pub name: String,
-    /// The key that tokens are bound to, if they are.
+    /// By what words its tokens are asked for: see [`Purpose`](butlr_auth_core::Purpose). Only keys of the format before
+    /// this one have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sender_key: Option<Fingerprint>,
+    pub purpose: Option<Fingerprint>,
 }
 
 impl SessionKey {
@@ -52,8 +54,19 @@ impl SessionKey {
             client_id: identity.client_id.clone(),
             party,
             name: name.into(),
-            sender_key: identity.sender_key,
+            purpose: Some(match party {
+                Party::Client => identity.purpose.client,
+                Party::User => identity.purpose.person,
+            }),
         }
+    }
+
+    /// Returns what the format before this one, which did not know what tokens are for, would file this session under.
+    ///
+    /// Nothing of such a record is used. It is for telling people that it is still there.
+    #[must_use]
+    pub fn without_purpose(&self) -> Self {
+        Self { purpose: None, ..self.clone() }
     }
 
     /// Returns the SHA-256 of the key as 64 hexadecimal digits: what files and rows are named by.
@@ -65,19 +78,28 @@ impl SessionKey {
             Party::Client => "client",
             Party::User => "user",
         };
-        let sender_key = self.sender_key.map(|key| key.to_string()).unwrap_or_default();
-        hex(&digest_parts(&[&self.provider_id, self.client_id.as_str(), party, &self.name, &sender_key]))
+        // A place for the kind of key that tokens are bound to, of which there is only one so far: none.
+        let binding = "";
+        let mut parts = vec![&*self.provider_id, self.client_id.as_str(), party, &self.name, binding];
+        let purpose = self.purpose.map(|purpose| purpose.to_string());
+        parts.extend(purpose.as_deref());
+        hex(&digest_parts(&parts))
     }
 }
 
-/// Which of a session's access tokens: one per requested scope.
+/// Which of a session's access tokens: one per requested scope, and per resource or, of a client's own, per any
+/// parameter ([RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct TokenKey(Fingerprint);
 
 impl TokenKey {
-    pub(crate) fn of(scope: &Scope) -> Self {
-        Self(Fingerprint::of(&digest_parts(&[&scope.to_string()])))
+    pub(crate) fn new(purpose: &Purpose, party: Party, scope: &Scope) -> Self {
+        let asked = match party {
+            Party::Client => purpose.parameters,
+            Party::User => purpose.resources,
+        };
+        Self(Fingerprint::of(&digest_parts(&[&scope.to_string(), &asked.to_string()])))
     }
 }
 

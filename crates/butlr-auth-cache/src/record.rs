@@ -1,7 +1,7 @@
 use std::fmt;
 
 use butlr_auth_core::{
-    AccessToken, Error, ErrorCode, ErrorKind, ErrorResponse, Fingerprint, IdToken, RefreshToken,
+    AccessToken, Error, ErrorCode, ErrorKind, ErrorResponse, Fingerprint, IdToken, RefreshToken, Scope,
     UnverifiedClaims, text,
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub(crate) struct Record {
     /// The origin that the secrets were made for.
     pub(crate) origin: String,
     pub(crate) ledger: Ledger,
+    /// The scope that the login's session asks for: a refresh for any other one says so.
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    pub(crate) asked: Scope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Subject>,
     /// What the last failure or refusal was, in words, as long as the ledger remembers one.
@@ -85,6 +88,7 @@ impl Record {
         Self {
             origin: origin.into(),
             ledger,
+            asked: Scope::empty(),
             subject: None,
             reason: None,
             id_token: None,

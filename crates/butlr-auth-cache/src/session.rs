@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::protocol::Want;
-use crate::{Event, Id, Party, SessionKey, metrics};
+use crate::{Event, Id, Party, SessionKey, key::TokenKey, metrics};
 
 mod builder;
 mod current;
@@ -303,8 +303,15 @@ impl Shared {
     }
 
     fn key(&self) -> SessionKey {
-        let party = if self.rotates() { Party::User } else { Party::Client };
-        SessionKey::new(self.endpoint.identity(), party, &*self.name)
+        SessionKey::new(self.endpoint.identity(), self.party(), &*self.name)
+    }
+
+    fn token_key(&self) -> TokenKey {
+        TokenKey::new(&self.endpoint.identity().purpose, self.party(), &self.setup.scope)
+    }
+
+    fn party(&self) -> Party {
+        if self.rotates() { Party::User } else { Party::Client }
     }
 
     /// The provider's id, as metrics name it.

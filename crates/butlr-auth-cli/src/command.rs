@@ -21,9 +21,20 @@ use crate::cli::Command;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::listed;
 
 /// Runs a command. Each is boxed: they are large, and only one ever runs.
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    let is_login = matches!(command, Command::Login(_));
+    match dispatch(context, command).await {
+        Err(failure) if failure.exit == Exit::Login && !is_login => {
+            Err(Box::pin(listed::explain(context, failure)).await)
+        }
+        ended => ended,
+    }
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Login(arguments) => Box::pin(login::run(context, &arguments)).await,
         Command::Token(arguments) => Box::pin(token::run(context, &arguments)).await,

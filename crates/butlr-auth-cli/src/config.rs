@@ -22,7 +22,7 @@ pub(crate) use edit::Edited;
 use malformed::malformed;
 pub(crate) use network::{CertificateConfig, NetworkConfig, ProxyConfig};
 pub(crate) use parameters::Parameters;
-pub(crate) use profile::{BodyName, GrantName, Preset, ProfileConfig};
+pub(crate) use profile::{BodyName, EndpointsConfig, GrantName, Preset, ProfileConfig};
 pub(crate) use secret::SecretConfig;
 pub(crate) use stores::{StoreName, StoresConfig, UrlConfig};
 

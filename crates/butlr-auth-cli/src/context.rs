@@ -3,14 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use butlr_auth::{Event, Grant, RefreshPolicy, Session, SystemClock};
 
 use crate::cli::Global;
-use crate::config::Config;
+use crate::config::{Config, ProfileConfig};
 use crate::endpoint::ProfileEndpoint;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::listed::Listed;
 use crate::output::Output;
 use crate::ownership;
 use crate::profile::{self, Choice, Profile};
@@ -25,8 +27,17 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) clock: SystemClock,
     /// Every session that this run opened: what they have under way is finished before it ends.
-    sessions: RefCell<Vec<Session>>,
+    sessions: RefCell<Vec<Opened>>,
     told_of_memory: Cell<bool>,
+}
+
+/// A session that was opened.
+#[derive(Clone, Debug)]
+struct Opened {
+    session: Session,
+    profile: Profile,
+    /// Whether it has got a token from the server.
+    renewed: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -62,6 +73,19 @@ impl Context {
         Ok(profile)
     }
 
+    /// The profile that these settings would make, wherever they are from.
+    pub(crate) fn described(&self, name: &str, described: &ProfileConfig) -> Result<Profile, Failure> {
+        // What the command line says of a URL is for the profile that it acts as.
+        let global = Global { base_url: None, ..self.global.clone() };
+        profile::of_config(name, described, &global, &self.config()?, &self.environment)
+    }
+
+    /// Every session that this run has opened, and whose it is.
+    pub(crate) fn opened(&self) -> Vec<(Session, Profile)> {
+        let opened = self.sessions.borrow();
+        opened.iter().map(|opened| (opened.session.clone(), opened.profile.clone())).collect()
+    }
+
     /// Merges a profile given as an argument with one given by `-p`.
     pub(crate) fn named<'a>(&'a self, argument: Option<&'a str>) -> Result<Option<&'a str>, Failure> {
         match (argument, self.global.profile.as_deref()) {
@@ -79,17 +103,28 @@ impl Context {
         policy.chain = policy.chain.max(self.global.timeout);
         let (output, name) = (self.output.clone(), profile.name.clone());
         let is_own = profile.is_the_clients_own();
+        let renewed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&renewed);
         let builder = Session::builder(endpoint)
             .store(store::open(self, profile).await?)
             .name(profile.session.clone())
             .scope(profile.scope.clone())
             .clock(self.clock.clone())
             .policy(policy)
-            .on_event(move |event| tell(&output, &name, is_own, event));
+            .on_event(move |event| {
+                if event == Event::Refreshed {
+                    seen.store(true, Ordering::Relaxed);
+                }
+                tell(&output, &name, is_own, event);
+            });
         let builder =
             if profile.is_the_clients_own() { builder.grant(Grant::client_credentials()) } else { builder };
         let session = builder.open()?;
-        self.sessions.borrow_mut().push(session.clone());
+        self.sessions.borrow_mut().push(Opened {
+            session: session.clone(),
+            profile: profile.clone(),
+            renewed,
+        });
         Ok(session)
     }
 
@@ -134,8 +169,15 @@ impl Context {
     /// Waits until no session has anything under way.
     pub(crate) async fn shutdown(&self) {
         let sessions = self.sessions.borrow().clone();
-        for session in sessions {
+        for Opened { session, profile, renewed } in sessions {
             session.shutdown().await;
+            // A person's session is listed by its login. A client's needs none, and goes on if it cannot be listed.
+            if profile.is_the_clients_own()
+                && renewed.swap(false, Ordering::Relaxed)
+                && let Err(failure) = Listed::write(self, &profile)
+            {
+                tracing::debug!(%failure, profile = profile.name, "the session is not listed");
+            }
         }
     }
 }

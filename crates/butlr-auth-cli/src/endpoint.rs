@@ -40,7 +40,7 @@ impl ProfileEndpoint {
         servers: Servers,
         timeout: Duration,
     ) -> Self {
-        let identity = EndpointIdentity::new(&profile.provider, profile.client_id.clone());
+        let identity = profile.identity();
         Self {
             profile,
             environment,

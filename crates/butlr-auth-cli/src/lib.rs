@@ -30,6 +30,7 @@ mod interrupt;
 #[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
 mod keyring;
 mod lifetime;
+mod listed;
 mod logging;
 mod mend;
 mod network;

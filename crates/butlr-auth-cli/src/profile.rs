@@ -3,21 +3,24 @@
 mod choose;
 mod configured;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use butlr_auth::cache::{Party, SessionKey};
-use butlr_auth::core::{EndpointIdentity, Metadata};
+use butlr_auth::core::{EndpointIdentity, Fingerprint, Metadata, Purpose};
 use butlr_auth::{ClientId, EndpointUrl, GrantType, Provider, Scope};
 
 use crate::config::{GrantName, NetworkConfig, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::listed;
 use crate::secret::SecretPlace;
 use crate::shell;
 use crate::store::StoreChoice;
 
 pub(crate) use choose::{Choice, choose, names};
+pub(crate) use configured::of_config;
 
 /// What sessions of Butlr's password grant are filed under, which knows no client. A program that shares such a
 /// session names its endpoint's client so, too.
@@ -46,6 +49,14 @@ pub(crate) struct Profile {
     /// Whether its `id_token`s are signed with that.
     pub(crate) id_token_hs256: bool,
     pub(crate) username: Option<String>,
+    /// What its tokens are asked for with, as far as the configuration says it: what keys have of it.
+    pub(crate) purpose: Purpose,
+    /// The same by name, and of what is said a fingerprint.
+    pub(crate) words: BTreeMap<String, Fingerprint>,
+    /// What it is made of.
+    pub(crate) described: Arc<ProfileConfig>,
+    /// Of a profile as it was under earlier words: those that have changed since.
+    pub(crate) earlier: Option<Vec<String>>,
     pub(crate) scope: Scope,
     pub(crate) redirect_uri: String,
     /// Where the API is, and what said so.
@@ -95,6 +106,14 @@ impl Source {
 }
 
 impl Profile {
+    /// What it is called in messages, beside others of its name.
+    pub(crate) fn shown_name(&self) -> String {
+        match &self.earlier {
+            None => self.name.clone(),
+            Some(names) => format!("{} {}", self.name, listed::for_another(names)),
+        }
+    }
+
     /// The command that logs this profile in.
     pub(crate) fn login_command(&self) -> String {
         let config = self.named_config.as_ref();
@@ -144,8 +163,14 @@ impl Profile {
     /// What its session is filed under, in every store.
     pub(crate) fn session_key(&self) -> SessionKey {
         let party = if self.is_the_clients_own() { Party::Client } else { Party::User };
-        let identity = EndpointIdentity::new(&self.provider, self.client_id.clone());
-        SessionKey::new(&identity, party, self.session.as_str())
+        SessionKey::new(&self.identity(), party, self.session.as_str())
+    }
+
+    /// Who asks whom, by which words.
+    pub(crate) fn identity(&self) -> EndpointIdentity {
+        let mut identity = EndpointIdentity::new(&self.provider, self.client_id.clone());
+        identity.purpose = self.purpose;
+        identity
     }
 
     /// Whether the session asks again by itself, with the client's own secret.

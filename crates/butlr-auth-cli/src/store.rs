@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use butlr_auth::cache::SessionKey;
 use butlr_auth::{ErrorKind, FileStore, MemoryStore, TokenStore};
 
 pub(crate) use self::decision::Decision;
@@ -38,6 +39,8 @@ pub(crate) struct StoreChoice {
     settings: StoresConfig,
     /// What the login that runs now has decided.
     decided: Option<StoreName>,
+    /// Where the list of sessions has it.
+    listed: Option<StoreName>,
 }
 
 impl StoreChoice {
@@ -47,8 +50,20 @@ impl StoreChoice {
             (None, Some(name)) => (name, "configuration: store"),
             (None, None) => (StoreName::Auto, "default"),
         };
-        Self { configured, said_by, settings: config.stores(environment), decided: None }
+        Self { configured, said_by, settings: config.stores(environment), decided: None, listed: None }
     }
+}
+
+impl StoreChoice {
+    /// The choice that was made for a session before.
+    pub(crate) fn listed(&self, store: StoreName) -> Self {
+        Self { listed: Some(store), ..self.clone() }
+    }
+}
+
+/// What the last login decided of the session that is filed under `key`.
+pub(crate) fn recorded_under(context: &Context, key: &SessionKey) -> Option<StoreName> {
+    Recorded::read_under(context, key).map(|recorded| recorded.store)
 }
 
 /// Where a session is, and why there.
@@ -66,6 +81,9 @@ impl Place {
         let choice = &profile.store;
         if let Some(name) = choice.decided {
             return Ok(Self { name, said_by: "this login" });
+        }
+        if let Some(name) = choice.listed {
+            return Ok(Self { name, said_by: "its login" });
         }
         let recorded = Recorded::read(context, profile)?;
         Ok(match (recorded, choice.configured) {

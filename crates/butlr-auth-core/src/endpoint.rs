@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    AccessToken, ClientId, Error, ErrorKind, Fingerprint, Grant, GrantType, Provider, RefreshError,
-    RefreshToken, TokenResponse,
+    AccessToken, ClientId, Error, ErrorKind, Grant, GrantType, Provider, Purpose, RefreshError, RefreshToken,
+    TokenResponse, Words,
 };
 
 /// Who asks whom: what a session is keyed by and what it must know of the server.
@@ -17,9 +17,8 @@ pub struct EndpointIdentity {
     pub provider_id: String,
     /// The client.
     pub client_id: ClientId,
-    /// The key that tokens are bound to, if they are
-    /// ([RFC 9449](https://www.rfc-editor.org/rfc/rfc9449) or mutual TLS).
-    pub sender_key: Option<Fingerprint>,
+    /// What tokens are asked for with: under other words there is another session.
+    pub purpose: Purpose,
     /// The origin that secrets are bound to, such as `https://as.example.com`.
     pub origin: String,
     /// The lifetime that is assumed of a token for which nobody says one, if any is.
@@ -37,12 +36,18 @@ impl EndpointIdentity {
         Self {
             provider_id: provider.id().to_owned(),
             client_id,
-            sender_key: None,
+            purpose: Words::of(provider).purpose(),
             origin: provider.origin().unwrap_or_default(),
             assumed_lifetime: provider.assumed_lifetime(),
             reuse_interval: provider.reuse_interval(),
             refresh_scope: provider.sends_refresh_scope(),
         }
+    }
+
+    /// Takes more words than the provider has: those of a configuration, such as a user name.
+    #[must_use]
+    pub fn with_words(self, words: &Words) -> Self {
+        Self { purpose: words.purpose(), ..self }
     }
 }
 

@@ -76,6 +76,7 @@ mod source;
 pub mod text;
 mod token;
 mod token_response;
+mod words;
 
 pub use authorization::{AuthorizationRequest, AuthorizationResponse};
 pub use butlr::{BUTLR_AUDIENCE, BUTLR_BASE_URL};
@@ -107,3 +108,4 @@ pub use secret::{
 pub use source::{StaticToken, TokenSource};
 pub use token::{End, Token, Validity};
 pub use token_response::{TokenResponse, TokenType};
+pub use words::{Purpose, Words};

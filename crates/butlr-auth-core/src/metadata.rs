@@ -153,7 +153,7 @@ impl Metadata {
     pub fn provider(&self, id: impl Into<String>) -> Provider {
         let endpoint = |name| self.endpoints.get(name).cloned();
         let mut provider = Provider::empty(id)
-            .with_checked_issuer(self.issuer.clone())
+            .discovered(self.issuer.clone())
             .with_code_challenge_methods(self.code_challenge_methods.iter().map(String::as_str))
             .with_prompt_values(self.prompt_values.iter().map(String::as_str));
         if let Some(url) = endpoint(TOKEN) {

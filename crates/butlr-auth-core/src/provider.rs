@@ -7,6 +7,7 @@ use crate::{
     CODE_CHALLENGE_METHOD, Dialect, EndpointUrl, Error, ErrorKind, GrantType, Hint, TokenEndpointDescription,
 };
 
+mod by_hand;
 mod choices;
 
 /// A token for which nobody says how long it lives is renewed after this, if it renews itself and the provider
@@ -33,6 +34,8 @@ pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(600);
 pub struct Provider {
     id: String,
     issuer: Option<String>,
+    /// Whether the server's metadata names the issuer and the token endpoint.
+    discovered: bool,
     authorization_endpoint: Option<EndpointUrl>,
     authorization_parameters: Vec<(String, String)>,
     authorization_response_iss: bool,
@@ -68,6 +71,7 @@ impl Provider {
         Self {
             id: id.into(),
             issuer: None,
+            discovered: false,
             authorization_endpoint: None,
             authorization_parameters: Vec::new(),
             authorization_response_iss: false,
@@ -98,12 +102,6 @@ impl Provider {
         check_issuer(&issuer)?;
         self.issuer = Some(issuer);
         Ok(self)
-    }
-
-    /// Sets an issuer identifier that was read by [`check_issuer`] before.
-    pub(crate) fn with_checked_issuer(mut self, issuer: String) -> Self {
-        self.issuer = Some(issuer);
-        self
     }
 
     /// Sets the token endpoint for every grant that has none of its own.

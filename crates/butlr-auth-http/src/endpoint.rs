@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use butlr_auth_core::{
     BodyEncoding, ClientAuthentication, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Dialect,
     EndpointIdentity, EndpointUrl, Error, ErrorKind, Grant, GrantType, Provider, REFRESH_LIMIT, RefreshError,
-    Revocation, SystemClock, TokenEndpoint, TokenResponse,
+    Revocation, SystemClock, TokenEndpoint, TokenResponse, Words,
 };
 use url::Host;
 
@@ -52,6 +52,7 @@ impl HttpTokenEndpoint {
         HttpTokenEndpointBuilder {
             provider,
             client: None,
+            username: None,
             http_client: None,
             network: Network::new(),
             shared: None,
@@ -188,6 +189,7 @@ impl TokenEndpoint for HttpTokenEndpoint {
 pub struct HttpTokenEndpointBuilder {
     provider: Provider,
     client: Option<ClientAuthentication>,
+    username: Option<String>,
     http_client: Option<reqwest::ClientBuilder>,
     network: Network,
     shared: Option<Arc<Transport>>,
@@ -197,6 +199,13 @@ pub struct HttpTokenEndpointBuilder {
 }
 
 impl HttpTokenEndpointBuilder {
+    /// Sets the user name that the configuration says, as the command line's profiles do: a person's sessions of
+    /// different user names are different sessions. It is not sent.
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
     /// Names a public client: one without a secret
     /// ([RFC 6749 §2.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.1)).
     pub fn client_id(mut self, id: impl Into<Box<str>>) -> Self {
@@ -265,7 +274,17 @@ impl HttpTokenEndpointBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`] if no client is named, or a JSON dialect adds a parameter twice.
     pub fn build(self) -> Result<HttpTokenEndpoint, Error> {
-        let Self { provider, client, http_client, network, shared, clock, timeout, connect_timeout } = self;
+        let Self {
+            provider,
+            client,
+            username,
+            http_client,
+            network,
+            shared,
+            clock,
+            timeout,
+            connect_timeout,
+        } = self;
         let client = client.ok_or_else(|| {
             let message = format!("no client is named for provider `{}`", provider.id());
             Error::new(ErrorKind::Configuration, message)
@@ -278,6 +297,10 @@ impl HttpTokenEndpointBuilder {
         let forms = Dialect::form().with_client_authentication(form_authentication(&provider));
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let identity = EndpointIdentity::new(&provider, client.client_id().clone());
+        let identity = match username {
+            Some(username) => identity.with_words(&Words::of(&provider).with_username(username)),
+            None => identity,
+        };
         let settings = Arc::new(Settings { provider, client, identity, timeout, clock, forms });
         Ok(HttpTokenEndpoint { settings, transport })
     }

@@ -94,7 +94,7 @@ pub(super) async fn keys_are_apart(subject: &Subject) -> Checked {
         client_id: ClientId::new(client_id),
         party: Party::User,
         name: format!("{unique}{name}"),
-        sender_key: None,
+        purpose: None,
     };
     let long = "n".repeat(4000);
     let names = [
@@ -135,8 +135,8 @@ pub(super) async fn keys_are_apart(subject: &Subject) -> Checked {
         key("p/", "c", ""),
         key("P", "c", ""),
         SessionKey { party: Party::Client, ..key("p", "c", "") },
-        SessionKey { sender_key: Some(Fingerprint::of(b"one")), ..key("p", "c", "") },
-        SessionKey { sender_key: Some(Fingerprint::of(b"two")), ..key("p", "c", "") },
+        SessionKey { purpose: Some(Fingerprint::of(b"one")), ..key("p", "c", "") },
+        SessionKey { purpose: Some(Fingerprint::of(b"two")), ..key("p", "c", "") },
         key("p", "c", &format!("{long}1")),
         key("p", "c", &format!("{long}2")),
     ]);

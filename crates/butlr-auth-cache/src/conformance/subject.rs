@@ -105,7 +105,7 @@ pub(super) fn key_named(name: &str) -> SessionKey {
         client_id: ClientId::new("conformance"),
         party: Party::User,
         name: name.to_owned(),
-        sender_key: None,
+        purpose: None,
     }
 }
 

@@ -51,11 +51,20 @@ fn every_flipped_bit_and_every_cut_is_found() {
 #[test]
 fn a_newer_format_is_told_apart_from_damage() {
     let text = String::from_utf8(entry().to_bytes(&key("a")).unwrap().to_vec()).unwrap();
-    let newer = text.replacen("\"format\":1", "\"format\":2", 1);
+    let newer = text.replacen("\"format\":2", "\"format\":9", 1);
     assert_eq!(Entry::from_bytes(&key("a"), newer.as_bytes()).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]
 fn debug_shows_no_record() {
     assert!(!format!("{:?}", entry()).contains("canary"));
+}
+
+#[test]
+fn an_entry_of_the_format_before_is_seen_under_its_own_key_alone() {
+    let before = key("a").without_purpose();
+    let text = String::from_utf8(entry().to_bytes(&before).unwrap().to_vec()).unwrap();
+    let text = text.replacen("\"format\":2", "\"format\":1", 1);
+    assert!(Entry::from_bytes(&before, text.as_bytes()).is_ok());
+    assert_eq!(Entry::from_bytes(&key("a"), text.as_bytes()).unwrap_err().kind(), ErrorKind::CorruptRecord);
 }

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use butlr_auth_core::{AccessToken, Clock, Fingerprint, ManualClock, RefreshToken, Scope};
+use butlr_auth_core::{AccessToken, Clock, Fingerprint, ManualClock, RefreshToken, Scope, Words};
 
 use super::Record;
 use crate::key::TokenKey;
 use crate::protocol::{Epoch, Issued, Ledger, Lifetime, Refresh};
-use crate::{Entry, Id};
+use crate::{Entry, Id, Party};
 
 fn record() -> Record {
     let (refresh, access) =
@@ -22,7 +22,7 @@ fn record() -> Record {
         generation: 1,
         confirmed: 0,
     };
-    ledger.access.insert(TokenKey::of(&Scope::empty()), issued);
+    ledger.access.insert(TokenKey::new(&Words::default().purpose(), Party::User, &Scope::empty()), issued);
     let mut record = Record::new("https://as.example.com", ledger);
     record.refresh_tokens.insert(refresh.fingerprint(), refresh);
     record.access_tokens.insert(access.fingerprint(), access);

@@ -177,7 +177,7 @@ impl Shared {
             self.forget();
             return;
         }
-        let issued = record.ledger.access.get(&self.setup.token_key);
+        let issued = record.ledger.access.get(&self.token_key());
         let offered = issued.and_then(|issued| Current::new(record, issued, now));
         match offered {
             Some(offered) => {
@@ -215,7 +215,7 @@ impl Shared {
     /// Remembers a record that this process made, and hands out its token.
     pub(super) fn publish_made(&self, record: Record) {
         let now = self.setup.clock.now();
-        let issued = record.ledger.access.get(&self.setup.token_key);
+        let issued = record.ledger.access.get(&self.token_key());
         let made = issued.and_then(|issued| Current::new(&record, issued, now));
         let mut state = self.state();
         let replaced = self.current.load_full();

@@ -66,7 +66,7 @@ impl Shared {
     fn attempt(&self, urgent: bool, want: Want) -> Attempt {
         let terms = Terms {
             owner: self.owner,
-            key: self.setup.token_key,
+            key: self.token_key(),
             rotates: self.rotates(),
             supported: self.can_renew(),
             reuse_interval: self.endpoint.identity().reuse_interval,

@@ -190,7 +190,8 @@ impl Shared {
         record.refresh_tokens = refresh.iter().map(|token| (token.fingerprint(), (*token).clone())).collect();
         record.subject = response.id_token.as_ref().and_then(Subject::of);
         record.id_token = response.id_token.clone();
-        ledger.access.insert(self.setup.token_key, issued);
+        ledger.access.insert(self.token_key(), issued);
+        record.asked = self.setup.scope.clone();
         record.ledger = ledger;
         record
     }

@@ -25,7 +25,7 @@ impl Shared {
         for _ in 0..TRIES {
             let Some((entry, mut record)) = self.read().await? else { return Ok(()) };
             let refresh = record.ledger.refresh.map(|refresh| refresh.fingerprint);
-            let issued = record.ledger.access.get(&self.setup.token_key);
+            let issued = record.ledger.access.get(&self.token_key());
             let is_it =
                 issued.is_some_and(|issued| issued.fingerprint == refused && issued.lifetime.end().is_none());
             let renews_itself = self.can_renew() && refresh.is_some();
@@ -33,7 +33,8 @@ impl Shared {
                 return Ok(());
             }
             let mut ledger = record.ledger.clone();
-            ledger.access.retain(|key, _| *key != self.setup.token_key);
+            let ours = self.token_key();
+            ledger.access.retain(|key, _| *key != ours);
             ledger.state = State::NeedsLogin {
                 fingerprint: refresh,
                 why: LoginReason::TokenRefused,

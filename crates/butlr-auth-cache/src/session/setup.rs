@@ -3,7 +3,6 @@ use std::sync::Arc;
 use butlr_auth_core::{Clock, Error, ErrorKind, Grant, Scope};
 use tokio::sync::Notify;
 
-use crate::key::TokenKey;
 use crate::{Event, RefreshPolicy, TokenStore};
 
 /// Told of every event, with the name of its session.
@@ -18,7 +17,6 @@ pub(crate) struct Setup {
     /// What a client asks with on its own; `None` for a session that lives by a refresh token.
     pub(crate) own_grant: Option<Grant>,
     pub(crate) scope: Scope,
-    pub(crate) token_key: TokenKey,
     pub(crate) on_event: Option<Observer>,
     /// Told when nothing is under way any more in one of the sessions.
     pub(crate) idle: Arc<Notify>,
@@ -53,13 +51,12 @@ impl Setup {
                 return Err(Error::new(ErrorKind::Configuration, message));
             }
         };
-        let token_key = TokenKey::of(&scope);
-        Ok(Self { store, clock, policy, own_grant, scope, token_key, on_event, idle: Arc::default() })
+        Ok(Self { store, clock, policy, own_grant, scope, on_event, idle: Arc::default() })
     }
 
     /// The same for another scope.
     pub(crate) fn with_scope(&self, scope: &Scope) -> Self {
         let own_grant = self.own_grant.clone().map(|grant| grant.with_scope(scope.clone()));
-        Self { own_grant, scope: scope.clone(), token_key: TokenKey::of(scope), ..self.clone() }
+        Self { own_grant, scope: scope.clone(), ..self.clone() }
     }
 }

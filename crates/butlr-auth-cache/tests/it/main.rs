@@ -37,3 +37,4 @@ mod store_redis;
 #[cfg(feature = "sqlite")]
 mod store_sqlite;
 mod waiting;
+mod words;

@@ -1,6 +1,7 @@
 //! `doctor`: whether configuration, storage, clock, network and session are as they should be, and what mends them.
 
 mod check;
+mod earlier;
 mod network;
 mod storage;
 
@@ -68,6 +69,7 @@ async fn examine(context: &Context, offline: bool) -> Vec<Check> {
     }
     if can_be_read {
         checks.push(session(context, &profile).await);
+        checks.extend(earlier::check(context, &profile).await);
     }
     checks
 }

@@ -23,6 +23,7 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lifetime;
+use crate::listed::Listed;
 use crate::profile::{Choice, Profile, Source};
 use crate::shell;
 use crate::store::Decision;
@@ -174,6 +175,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         }
     };
     decision.remember(context, &profile).await?;
+    Listed::write(context, &profile)?;
     let (renewable, why_not) = Box::pin(renewal(context, arguments, &profile, grant, &mut token)).await?;
     report(context, &profile, &token, renewable, why_not)?;
     Ok(Exit::Done)

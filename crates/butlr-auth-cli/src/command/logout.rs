@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::listed::Listed;
 use crate::profile::{Choice, Profile};
 
 const EXAMPLES: &str = "\
@@ -15,6 +16,9 @@ Examples:
   butlr-auth logout work         the profile `work`
   butlr-auth logout --all        every profile
   butlr-auth logout --local      without asking the server to revoke anything
+
+A profile whose settings were changed, such as its user name, issuer or audience, has another session
+than before; --all ends those of before, too.
 
 Every process that uses the session finds it ended within seconds. If the server cannot revoke its
 tokens, that is said; they then live until they expire.";
@@ -46,6 +50,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let others: Result<Vec<Profile>, Failure> =
             others.map(|name| context.choose(Choice { named: Some(name), ..Choice::default() })).collect();
         profiles.extend(others?);
+        for listed in Listed::earlier(context, &profiles) {
+            let now = profiles.iter().find(|profile| profile.name == listed.profile).cloned();
+            profiles.extend(listed.if_alive(context, now.as_ref()).await);
+        }
     }
     let mut documents = Vec::new();
     for profile in &profiles {
@@ -64,10 +72,11 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     Ok(Exit::Done)
 }
 
-async fn end(context: &Context, profile: &Profile, local: bool) -> Result<Value, Failure> {
+pub(super) async fn end(context: &Context, profile: &Profile, local: bool) -> Result<Value, Failure> {
     let session = context.open(profile).await?;
     let ended = if local { session.forget().await? } else { session.logout().await? };
-    let name = &profile.name;
+    Listed::remove(context, profile);
+    let name = &profile.shown_name();
     if ended.was_logged_in {
         context.output.note(&format!("logged out of profile `{name}`"));
     } else {

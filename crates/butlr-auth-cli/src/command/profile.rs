@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::listed::Listed;
 use crate::profile::{Choice, Profile, names};
 
 const EXAMPLES: &str = "\
@@ -59,13 +60,13 @@ pub(crate) enum ProfileCommand {
         #[arg(value_name = "PROFILE")]
         named: String,
     },
-    /// Remove a profile
+    /// Remove a profile, and log out of what it has under earlier settings
     #[command(after_long_help = EXAMPLES)]
     Remove {
         /// The profile
         #[arg(value_name = "PROFILE")]
         named: String,
-        /// Remove it although its session has not been logged out
+        /// Remove it although it is logged in, and log it out
         #[arg(long)]
         force: bool,
     },
@@ -166,16 +167,41 @@ async fn remove(context: &Context, name: &str, force: bool) -> Result<(), Failur
     }
     // A profile that cannot be used has no session that could be ended by it.
     let profile = context.choose(Choice { named: Some(name), ..Choice::default() }).ok();
-    if let Some(profile) = profile.filter(|profile| !force && !profile.is_the_clients_own()) {
-        let status = context.open(&profile).await?.status().await?;
-        if !matches!(status.state, butlr_auth::SessionState::NeedsLogin(_)) {
-            return Err(Failure::configuration(format!("profile `{name}` is logged in"))
-                .mend(format!("run `butlr-auth logout {name}` first, or add --force")));
+    let mut alive = None;
+    if let Some(profile) = profile.filter(|profile| !profile.is_the_clients_own()) {
+        let status = async { Ok::<_, Failure>(context.open(&profile).await?.status().await?) };
+        match status.await {
+            Ok(status) if matches!(status.state, butlr_auth::SessionState::NeedsLogin(_)) => {}
+            Ok(_) if !force => {
+                return Err(Failure::configuration(format!("profile `{name}` is logged in"))
+                    .mend(format!("run `butlr-auth logout {name}` first, or add --force")));
+            }
+            Ok(_) => alive = Some(profile),
+            Err(failure) if !force => return Err(failure),
+            Err(failure) => context.output.warning(&format!("its session stays as it is: {failure}")),
         }
     }
+    if let Some(profile) = alive {
+        super::logout::end(context, &profile, false).await?;
+    }
+    end_earlier(context, name, config.path()).await?;
     config.remove_profile(name);
     config.save()?;
     done(context, name, "removed", format!("removed profile `{name}`"))
+}
+
+/// Ends the sessions that a profile has under earlier words: when it is gone, nothing names them any more.
+async fn end_earlier(context: &Context, name: &str, configuration: &std::path::Path) -> Result<(), Failure> {
+    let now = context.choose(Choice { named: Some(name), ..Choice::default() }).ok();
+    for listed in Listed::earlier(context, now.as_slice()) {
+        if listed.profile != name || listed.is_of_another(configuration) {
+            continue;
+        }
+        if let Some(earlier) = listed.if_alive(context, now.as_ref()).await {
+            super::logout::end(context, &earlier, false).await?;
+        }
+    }
+    Ok(())
 }
 
 fn missing(config: &Edited, name: &str) -> Failure {

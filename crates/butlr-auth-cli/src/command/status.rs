@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lifetime;
+use crate::listed::{self, Listed};
 use crate::profile::{Choice, Profile, Source};
 use crate::store::Place;
 use crate::time::{rfc3339, shown};
@@ -24,6 +25,9 @@ Examples:
   butlr-auth status --check || butlr-auth login
   butlr-auth status --online --check       has the server revoked it?
   butlr-auth status --json | jq .expires_at
+
+A token is for the issuer, endpoints, client, user name and parameters that it was asked for with. With
+other ones a profile has another session; --all shows those of before, too.
 
 It says what is stored and asks no server, unless --online says so: then Butlr's API, or by introspection
 any other server, is asked about the stored token.";
@@ -62,7 +66,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 /// Every profile is a row. One that cannot be used is a row that says why, and does not hide the others.
 async fn every(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
-    for (name, found) in all(context)? {
+    for (name, found) in all(context).await? {
         let reported = match &found {
             Ok(profile) => Report::asked(context, profile, arguments).await,
             Err(failure) => Err(failure.clone()),
@@ -95,8 +99,8 @@ async fn every(context: &Context, arguments: &Arguments) -> Result<Exit, Failure
 /// A profile by its name, or why it cannot be used.
 type Found = (String, Result<Profile, Failure>);
 
-/// The profile in use and every other one.
-fn all(context: &Context) -> Result<Vec<Found>, Failure> {
+/// The profile in use and every other one, and each as it was under earlier words, if it still has a session there.
+async fn all(context: &Context) -> Result<Vec<Found>, Failure> {
     let config = context.config()?;
     let current = context.profile();
     let named = |name: &String| context.choose(Choice { named: Some(name), ..Choice::default() });
@@ -119,13 +123,21 @@ fn all(context: &Context) -> Result<Vec<Found>, Failure> {
         (Err(_), false) => {}
     }
     profiles.extend(others);
+    let known: Vec<Profile> = profiles.iter().filter_map(|(_, found)| found.clone().ok()).collect();
+    for listed in Listed::earlier(context, &known) {
+        let now = known.iter().find(|profile| profile.name == listed.profile);
+        if let Some(earlier) = listed.if_alive(context, now).await {
+            let earlier = Profile { source: Source::Configuration, ..earlier };
+            profiles.push((earlier.name.clone(), Ok(earlier)));
+        }
+    }
     Ok(profiles)
 }
 
 struct Report<'a> {
     profile: &'a Profile,
     store: Place,
-    needs_login: Option<&'static str>,
+    needs_login: Option<String>,
     /// Whether the server refuses to renew it.
     refused: bool,
     /// What the server said when it did not renew it.
@@ -140,9 +152,12 @@ impl<'a> Report<'a> {
     async fn of(context: &Context, profile: &'a Profile) -> Result<Self, Failure> {
         let status = context.open(profile).await?.status().await?;
         let needs_login = match needs_login(&status, context) {
-            Some(reason) => Some(reason),
+            Some(reason) if status.state == SessionState::NeedsLogin(LoginReason::NeverLoggedIn) => {
+                Some(Box::pin(listed::why(context, profile)).await.unwrap_or_else(|| reason.to_owned()))
+            }
+            Some(reason) => Some(reason.to_owned()),
             _ if profile.is_the_clients_own() && profile.secret.is_nowhere() && status.token.is_none() => {
-                Some("its client secret is not configured")
+                Some("its client secret is not configured".to_owned())
             }
             _ => None,
         };
@@ -165,7 +180,7 @@ impl<'a> Report<'a> {
         if arguments.online {
             report.ask(context).await;
         }
-        if arguments.check {
+        if arguments.check && profile.earlier.is_none() {
             report.check()?;
         }
         Ok(report)
@@ -175,7 +190,7 @@ impl<'a> Report<'a> {
     fn row(&self, context: &Context) -> [String; 6] {
         let profile = self.profile;
         let mark = if profile.source == Source::Configuration { ' ' } else { '*' };
-        let session = match (self.needs_login, &self.online) {
+        let session = match (&self.needs_login, &self.online) {
             (Some(why), _) => format!("log in: {why}"),
             (None, Some(online)) => online.text(),
             (None, None) => "good".to_owned(),
@@ -188,7 +203,7 @@ impl<'a> Report<'a> {
         let who = self.subject.clone().or_else(|| profile.username.clone());
         let who = who.or_else(|| profile.shown_client().map(ToString::to_string));
         [
-            format!("{mark} {}", profile.name),
+            format!("{mark} {}", profile.shown_name()),
             session,
             token.unwrap_or_default(),
             profile.origin().unwrap_or_default(),
@@ -214,7 +229,7 @@ impl<'a> Report<'a> {
         if session.status().await.is_ok() {
             session.reject(&refused);
             session.shutdown().await;
-            self.needs_login = Some(why(LoginReason::TokenRefused));
+            self.needs_login = Some(why(LoginReason::TokenRefused).to_owned());
         }
     }
 
@@ -222,7 +237,7 @@ impl<'a> Report<'a> {
     fn check(&self) -> Result<(), Failure> {
         let profile = self.profile;
         let login = |message: String| Failure::new(butlr_auth::ErrorKind::LoginRequired, message);
-        let failure = match (self.needs_login, &self.online) {
+        let failure = match (&self.needs_login, &self.online) {
             (Some(why), _) => {
                 let said = self.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
                 login(format!("profile `{}` needs a login: {why}{said}", profile.name))
@@ -254,6 +269,7 @@ impl<'a> Report<'a> {
             "schema": 1,
             "profile": profile.name,
             "source": profile.source.as_str(),
+            "earlier": profile.earlier,
             "hidden": profile.hidden,
             "logged_in": self.needs_login.is_none(),
             "needs_login": self.needs_login,
@@ -286,7 +302,7 @@ impl<'a> Report<'a> {
         if !profile.hidden.is_empty() {
             rows.push(("hides", profile.hidden.join(", ")));
         }
-        let state = match self.needs_login {
+        let state = match &self.needs_login {
             Some(why) => format!("log in: {why}  (`{}`)", profile.login_command()),
             None if matches!(self.online, Some(Online::NotGood | Online::Inactive)) => {
                 "kept here, but see what the server says".to_owned()

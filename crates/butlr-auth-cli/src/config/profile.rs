@@ -66,7 +66,7 @@ impl ProfileConfig {
 }
 
 /// Where a server is spoken to, if neither preset nor discovery says it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointsConfig {
     pub(crate) token: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) struct EndpointsConfig {
 }
 
 /// A server that this product knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Preset {
     /// Butlr: everything is known

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::ser::{self, SerializeMap as _, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Where a client's secret is: never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,22 @@ impl SecretConfig {
             Self::Command(_) => Self::NotRun(file.to_owned()),
             other => other,
         }
+    }
+}
+
+impl Serialize for SecretConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut place = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Env(name) => place.serialize_entry("env", name)?,
+            Self::File(path) => place.serialize_entry("file", path)?,
+            Self::Command(words) => place.serialize_entry("command", words)?,
+            Self::Keyring => place.serialize_entry("keyring", &true)?,
+            Self::NotRun(_) => {
+                return Err(ser::Error::custom("a command that is not run is not written down"));
+            }
+        }
+        place.end()
     }
 }
 

@@ -1,12 +1,14 @@
 //! The winner among flag, environment, configuration and preset.
 
-use butlr_auth::core::BUTLR_BASE_URL;
+use std::sync::Arc;
+
+use butlr_auth::core::{BUTLR_BASE_URL, Words};
 use butlr_auth::{ClientId, EndpointUrl, Provider, Scope};
 
 use super::configured::of_config;
 use super::{NO_CLIENT, Profile, REDIRECT_URI, Source};
 use crate::cli::Global;
-use crate::config::{Config, GrantName, NetworkConfig, Preset};
+use crate::config::{Config, GrantName, NetworkConfig, Preset, ProfileConfig, SecretConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::secret::SecretPlace;
@@ -140,17 +142,22 @@ fn without_its_client(config: &Config, environment: &Environment) -> Result<(), 
 fn of_environment(global: &Global, config: &Config, environment: &Environment) -> Result<Profile, Failure> {
     let id = environment.text(environment::CLIENT_ID)?.unwrap_or_default();
     let secret = if environment.is_set(environment::CLIENT_SECRET) {
-        SecretPlace::Variable(environment::CLIENT_SECRET.to_owned())
+        SecretConfig::Env(environment::CLIENT_SECRET.to_owned())
     } else if let Some(path) = environment.path(environment::CLIENT_SECRET_FILE) {
-        SecretPlace::File(path)
+        SecretConfig::File(path)
     } else {
         return Err(Failure::configuration("BUTLR_CLIENT_ID is set without its secret")
             .mend("set BUTLR_CLIENT_SECRET or BUTLR_CLIENT_SECRET_FILE, or name a profile with -p"));
     };
     let mut profile = at_butlr(ENVIRONMENT, global, config, environment)?;
     profile.grant = GrantName::ClientCredentials;
-    profile.client_id = ClientId::new(id);
-    profile.secret = secret;
+    profile.client_id = ClientId::new(id.as_str());
+    profile.secret = SecretPlace::of(secret.clone(), String::new);
+    profile.described = Arc::new(ProfileConfig {
+        client_id: Some(id),
+        client_secret: Some(secret),
+        ..ProfileConfig::clone(&profile.described)
+    });
     Ok(profile)
 }
 
@@ -180,13 +187,23 @@ fn at_butlr(
     } else {
         format!("{name}@{}", base_url.host())
     };
+    let provider = Provider::butlr_at(&base_url);
+    let words = Words::of(&provider);
     Ok(Profile {
         name: name.to_owned(),
         session,
         source: Source::BuiltIn,
         preset: Preset::Butlr,
         grant: GrantName::Password,
-        provider: Provider::butlr_at(&base_url),
+        purpose: words.purpose(),
+        words: words.fingerprints(),
+        described: Arc::new(ProfileConfig {
+            preset: Some(Preset::Butlr),
+            base_url: Some(url.clone()),
+            ..ProfileConfig::default()
+        }),
+        earlier: None,
+        provider,
         issuer: None,
         client_id: ClientId::new(NO_CLIENT),
         secret: SecretPlace::Nowhere,

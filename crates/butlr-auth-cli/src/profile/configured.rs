@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use butlr_auth::core::{BUTLR_BASE_URL, Metadata};
+use butlr_auth::core::{BUTLR_BASE_URL, Metadata, Words};
 use butlr_auth::{
     ClientAuthenticationMethod, ClientId, Dialect, EndpointUrl, Error, GrantType, Leniency, Provider, Scope,
 };
@@ -16,7 +16,7 @@ use crate::mend;
 use crate::secret::SecretPlace;
 use crate::store::StoreChoice;
 
-pub(super) fn of_config(
+pub(crate) fn of_config(
     name: &str,
     described: &ProfileConfig,
     global: &Global,
@@ -51,6 +51,7 @@ pub(super) fn of_config(
         Some(username) => Some(username.clone()),
         None => environment.text(environment::USERNAME)?,
     };
+    let words = words(&provider, described);
     let mut profile = Profile {
         name: name.to_owned(),
         session: name.to_owned(),
@@ -63,6 +64,10 @@ pub(super) fn of_config(
         secret: SecretPlace::Nowhere,
         id_token_hs256: described.id_token_hs256,
         username,
+        purpose: words.purpose(),
+        words: words.fingerprints(),
+        described: Arc::new(described.clone()),
+        earlier: None,
         scope: Scope::from_tokens(&described.scopes).map_err(|error| of_profile(unfit("scopes", &error)))?,
         redirect_uri: described.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
         base_url,
@@ -106,6 +111,20 @@ fn session(profile: &Profile) -> String {
 /// What a client's secret is called in a keyring. It is bound to its server by that: no other one is ever sent it.
 fn name_in_keyring(profile: &Profile) -> String {
     format!("client secret of {} at {}", profile.client_id, profile.origin().unwrap_or_default())
+}
+
+/// The words of a profile. A user name of the environment is none: it may be there for the login alone.
+fn words(provider: &Provider, described: &ProfileConfig) -> Words {
+    let words = Words::of(provider);
+    let words = match &described.username {
+        Some(username) => words.with_username(username),
+        None => words,
+    };
+    if by_issuer(described).is_none() {
+        return words;
+    }
+    // The endpoints that are sent these will be known when the server has been asked.
+    described.params.iter().fold(words, |words, (parameter, value)| words.with_parameter(parameter, value))
 }
 
 /// The issuer, if it has to be asked where its endpoints are.

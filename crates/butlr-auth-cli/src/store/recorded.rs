@@ -4,6 +4,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use butlr_auth::ErrorKind;
+use butlr_auth::cache::SessionKey;
 use serde::{Deserialize, Serialize};
 
 use crate::config::StoreName;
@@ -76,6 +77,16 @@ impl Recorded {
         Ok(Some(recorded))
     }
 
+    /// What is remembered of the session that is filed under `key`, if it can be believed.
+    pub(super) fn read_under(context: &Context, key: &SessionKey) -> Option<Self> {
+        let file = File::open(&path_under(context, key).ok()?).ok()?;
+        if !file.is_ours() || file.mode() & 0o022 != 0 {
+            return None;
+        }
+        let recorded: Self = serde_json::from_str(&file.read(LIMIT).ok()?).ok()?;
+        Some(recorded).filter(|recorded| recorded.store != StoreName::Auto)
+    }
+
     /// Remembers.
     pub(super) fn write(self, context: &Context, profile: &Profile) -> Result<(), Failure> {
         let path = path(context, profile)?;
@@ -108,6 +119,9 @@ impl Recorded {
 }
 
 fn path(context: &Context, profile: &Profile) -> Result<PathBuf, Failure> {
-    let name = format!("{}.json", profile.session_key().digest());
-    Ok(context.state_folder()?.join("stores").join(name))
+    path_under(context, &profile.session_key())
+}
+
+fn path_under(context: &Context, key: &SessionKey) -> Result<PathBuf, Failure> {
+    Ok(context.state_folder()?.join("stores").join(format!("{}.json", key.digest())))
 }

@@ -201,8 +201,8 @@ async fn a_program_goes_on_with_the_session_of_the_command_line() {
     world.log_in("me");
     let printed = world.run(&["-p", "me", "token"]).succeeded().stdout;
     let base_url = world.server.base_url().parse().unwrap();
-    let endpoint =
-        HttpTokenEndpoint::builder(Provider::butlr_at(&base_url)).client_id("butlr").build().unwrap();
+    let endpoint = HttpTokenEndpoint::builder(Provider::butlr_at(&base_url)).client_id("butlr");
+    let endpoint = endpoint.username("ada@example.com").build().unwrap();
     let store = FileStore::open(world.home.path().join(".local/state/butlr-auth/sessions")).unwrap();
     let session =
         Session::builder(endpoint).store(store).name(format!("me@{}", base_url.host())).open().unwrap();

@@ -38,4 +38,5 @@ mod terminal;
 mod token;
 mod users;
 mod web;
+mod words;
 mod world;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use butlr_auth_core::{Fingerprint, Moment, Scope};
+use butlr_auth_core::{Fingerprint, Moment, Scope, Words};
 
 use super::finding::Finding;
 use super::process::{Claim, Departed, Doing, Process, Task};
@@ -11,7 +11,7 @@ use super::server::{Rules, Server, access_token, refresh_token};
 use super::store::{Outage, Store};
 use crate::key::TokenKey;
 use crate::protocol::{Attempt, Epoch, Issued, Ledger, Lifetime, Refresh, State, Terms};
-use crate::{Id, RefreshPolicy};
+use crate::{Id, Party, RefreshPolicy};
 
 pub(super) const BEAT: Duration = Duration::from_millis(1500);
 
@@ -394,7 +394,9 @@ impl World {
 
 /// The one access token that everybody wants.
 pub(super) fn token_key() -> TokenKey {
-    static KEY: std::sync::LazyLock<TokenKey> = std::sync::LazyLock::new(|| TokenKey::of(&Scope::default()));
+    static KEY: std::sync::LazyLock<TokenKey> = std::sync::LazyLock::new(|| {
+        TokenKey::new(&Words::default().purpose(), Party::User, &Scope::default())
+    });
     *KEY
 }
 

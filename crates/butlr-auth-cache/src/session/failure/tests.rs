@@ -1,6 +1,7 @@
-use butlr_auth_core::{Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Scope};
+use butlr_auth_core::{Delivery, Error, ErrorCode, ErrorKind, ErrorResponse, Scope, Words};
 
 use super::*;
+use crate::Party;
 
 fn said(status: u16, code: &str) -> Answer {
     let error = Error::new(ErrorKind::Refused, "no").with_status(status).with_delivery(Delivery::Answered);
@@ -8,7 +9,7 @@ fn said(status: u16, code: &str) -> Answer {
         "" => error,
         code => error.with_error_response(ErrorResponse::new(ErrorCode::new(code), None)),
     };
-    classify(&error, TokenKey::of(&Scope::default()), true)
+    classify(&error, TokenKey::new(&Words::default().purpose(), Party::User, &Scope::default()), true)
 }
 
 // Security: D6.

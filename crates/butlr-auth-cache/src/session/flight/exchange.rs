@@ -67,10 +67,13 @@ impl Flight {
         Input::Answer(self.judge(judged, sent_at))
     }
 
+    /// A refresh brings what the login was for; for another scope it has to ask
+    /// ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
     fn refresh_grant(&self, token: RefreshToken) -> Grant {
+        let scope = &self.shared.setup.scope;
         let grant = Grant::refresh_token(token);
-        let says_scope = self.shared.endpoint.identity().refresh_scope;
-        if says_scope { grant.with_scope(self.shared.setup.scope.clone()) } else { grant }
+        let says_scope = self.shared.endpoint.identity().refresh_scope || *scope != self.record.asked;
+        if says_scope { grant.with_scope(scope.clone()) } else { grant }
     }
 
     /// Shows that this process is alive and still holds the lease.
@@ -125,7 +128,7 @@ impl Flight {
                         self.received = Some(Brought { refresh: Some(successor), access: None });
                         Answer::Granted(Received { refresh, issued: Err(class), stranger: false })
                     }
-                    None => failure::classify(&error, self.shared.setup.token_key, self.shared.rotates()),
+                    None => failure::classify(&error, self.shared.token_key(), self.shared.rotates()),
                 };
                 self.error = Some(error);
                 answer

@@ -17,7 +17,7 @@ fn session(name: &str) -> SessionKey {
         client_id: ClientId::new("cli"),
         party: Party::User,
         name: name.to_owned(),
-        sender_key: None,
+        purpose: None,
     }
 }
 

@@ -108,7 +108,7 @@ async fn a_corrupt_file_is_set_aside_and_the_session_can_begin_anew() {
 async fn a_newer_format_is_refused_and_left_as_it_is() {
     let fixture = Fixture::new();
     fixture.write().await;
-    let newer = fs::read_to_string(fixture.path("json")).unwrap().replacen("\"format\":1", "\"format\":9", 1);
+    let newer = fs::read_to_string(fixture.path("json")).unwrap().replacen("\"format\":2", "\"format\":9", 1);
     fs::write(fixture.path("json"), &newer).unwrap();
     fixture.check_refused(ErrorKind::Unsupported, "newer").await;
     assert_eq!(fs::read_to_string(fixture.path("json")).unwrap(), newer);

@@ -155,7 +155,7 @@ async fn what_is_no_session_is_a_corrupt_record_and_stays() {
     let Some(server) = or_skip(PostgresServer::start()) else { return };
     let (store, raw) = (store(&server).await, raw(&server).await);
     let newer = String::from_utf8(entry().to_bytes(&key()).unwrap().to_vec()).unwrap();
-    let newer = newer.replacen("\"format\":1", "\"format\":2", 1).into_bytes();
+    let newer = newer.replacen("\"format\":2", "\"format\":9", 1).into_bytes();
     let mut moved = Entry::to_bytes(&entry(), &key()).unwrap().to_vec();
     moved.push(b' ');
     let poisons: [(Vec<u8>, ErrorKind); 5] = [

@@ -187,7 +187,7 @@ async fn an_entry_of_a_newer_version_is_refused_and_stays() {
     let (store, mut raw) = (store(&server), raw(&server).await);
     let entry = entry();
     let bytes = entry.to_bytes(&key()).unwrap();
-    let newer = String::from_utf8(bytes.to_vec()).unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    let newer = String::from_utf8(bytes.to_vec()).unwrap().replacen("\"format\":2", "\"format\":9", 1);
     let fields = ["write_id", &entry.write_id().to_string(), "entry", &newer].map(str::to_owned);
     let () = redis::cmd("HSET").arg(name()).arg(&fields[..]).query_async(&mut raw).await.unwrap();
     assert_eq!(store.load(&key()).await.unwrap_err().kind(), ErrorKind::Unsupported);

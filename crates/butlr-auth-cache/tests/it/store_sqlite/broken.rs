@@ -70,7 +70,7 @@ fn a_row_of_a_newer_format_is_refused_and_left_as_it_is() {
     let store = SqliteStore::open(&path).unwrap();
     write(&store, "\"old\"").unwrap();
     let newer =
-        String::from_utf8(rows(&path).remove(0).1).unwrap().replacen("\"format\":1", "\"format\":9", 1);
+        String::from_utf8(rows(&path).remove(0).1).unwrap().replacen("\"format\":2", "\"format\":9", 1);
     overwrite(&path, newer.as_bytes());
     check_error(&load(&store).unwrap_err(), ErrorKind::Unsupported, "newer");
     check_error(&write(&store, "\"new\"").unwrap_err(), ErrorKind::Unsupported, "newer");

@@ -2,7 +2,6 @@
 
 use butlr_auth::TokenStore;
 use butlr_auth::cache::{Durability, Entry, Hold, Id, Party, Reach, SessionKey, Swap};
-use butlr_auth::core::EndpointIdentity;
 use butlr_auth::{Error, ErrorKind};
 
 use super::check::Check;
@@ -71,8 +70,7 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
 
 /// Writes what a session would write, reads it again, and takes the lock that a renewal takes.
 async fn probe(store: &dyn TokenStore, profile: &Profile) -> Result<(), Error> {
-    let identity = EndpointIdentity::new(&profile.provider, profile.client_id.clone());
-    let key = SessionKey::new(&identity, Party::Client, PROBE);
+    let key = SessionKey::new(&profile.identity(), Party::Client, PROBE);
     // Another doctor may be at it.
     for _ in 0..3 {
         let before = store.load(&key).await?.map(|entry| entry.write_id());
