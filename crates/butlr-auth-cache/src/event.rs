@@ -33,6 +33,10 @@ pub enum Event {
     Superseded,
     /// The store had lost a write that this process remembered, and has it again.
     Healed,
+    /// A login replaced a living session, whose tokens the server honours until they expire.
+    ReplacedLives,
+    /// A login replaced a living session, whose tokens were revoked.
+    ReplacedRevoked,
 }
 
 impl Event {
@@ -53,12 +57,17 @@ impl Event {
             Self::LoginRequired => "login_required",
             Self::Superseded => "superseded",
             Self::Healed => "healed",
+            Self::ReplacedLives => "replaced_lives",
+            Self::ReplacedRevoked => "replaced_revoked",
         }
     }
 
     /// Whether something was survived that its owner may want to know of.
     pub(crate) fn is_warning(self) -> bool {
-        !matches!(self, Self::Refreshed | Self::Adopted | Self::Superseded)
+        !matches!(
+            self,
+            Self::Refreshed | Self::Adopted | Self::Superseded | Self::ReplacedLives | Self::ReplacedRevoked
+        )
     }
 }
 

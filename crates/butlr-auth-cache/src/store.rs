@@ -22,6 +22,8 @@ mod encryption_key;
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
+mod holder;
+#[cfg(unix)]
 mod lock;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -153,6 +155,20 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
         let _ = key;
         Ok(Hold::Unsupported)
     }
+
+    /// Says in words who has the lock of [`hold`](Self::hold), as far as the store knows: for an error that names who
+    /// keeps a session from being renewed.
+    fn holder(&self, key: &SessionKey) -> Option<String> {
+        let _ = key;
+        None
+    }
+
+    /// Says where a damaged entry of this session was set aside last, as far as the store knows: for an error that says
+    /// that there is none.
+    fn set_aside(&self, key: &SessionKey) -> Option<String> {
+        let _ = key;
+        None
+    }
 }
 
 const _: fn(&dyn TokenStore) = |_| {};
@@ -277,6 +293,14 @@ macro_rules! forward {
 
             async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
                 (**self).hold(key).await
+            }
+
+            fn holder(&self, key: &SessionKey) -> Option<String> {
+                (**self).holder(key)
+            }
+
+            fn set_aside(&self, key: &SessionKey) -> Option<String> {
+                (**self).set_aside(key)
             }
         }
     )*};

@@ -2,7 +2,7 @@
 
 use butlr_auth::core::Fingerprint;
 use butlr_auth::core::text::escape;
-use butlr_auth::{Bearer, EndpointUrl, Network, Session};
+use butlr_auth::{Bearer, EndpointUrl, Network, Session, Token};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::http;
 use crate::network;
+use crate::patience::Patience;
 use crate::profile::Profile;
 
 /// Sends requests with a session's token.
@@ -21,6 +22,8 @@ pub(crate) struct Api {
     login_command: String,
     http: reqwest::Client,
     network: Network,
+    patience: Patience,
+    is_own: bool,
 }
 
 /// One request, kept whole so that it can be sent again.
@@ -46,10 +49,13 @@ impl Api {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
                 .mend("set `base_url` in the profile, or give --base-url")
         })?;
-        let network = network::open(&profile.network, &context.environment).await?;
+        context.patience.begin();
+        let network = network::open(&profile.network, &context.environment, context.patience.left()).await?;
         let http = http::client(&network, &base_url, context.global.timeout)?;
         Ok(Self {
             session: context.open(profile).await?,
+            patience: context.patience.clone(),
+            is_own: profile.is_the_clients_own(),
             base_url,
             login_command: profile.login_command(),
             http,
@@ -86,7 +92,7 @@ impl Api {
             return Ok(answer);
         }
         self.session.reject(&used);
-        let renewed = self.session.token().await.map_err(|error| self.failed(error))?;
+        let renewed = self.token().await?;
         if renewed.fingerprint() == used {
             return Ok(answer);
         }
@@ -94,11 +100,12 @@ impl Api {
     }
 
     async fn attempt(&self, request: &Request) -> Result<(Answer, Fingerprint), Failure> {
-        let token = self.session.token().await.map_err(|error| self.failed(error))?;
+        let token = self.token().await?;
         let mut sent = self
             .http
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone())
+            .timeout(self.patience.left())
             .bearer_auth(token.access_token().expose());
         if let Some(body) = &request.body {
             sent = sent.body(body.clone());
@@ -115,8 +122,9 @@ impl Api {
         Ok((Answer { status, headers, body }, token.fingerprint()))
     }
 
-    fn failed(&self, error: butlr_auth::Error) -> Failure {
-        Failure::from(error).mend_by_login(&self.login_command)
+    async fn token(&self) -> Result<Token, Failure> {
+        let token = self.patience.token(&self.session, self.is_own, || self.session.token()).await;
+        token.map_err(|error| Failure::from(error).mend_by_login(&self.login_command))
     }
 }
 

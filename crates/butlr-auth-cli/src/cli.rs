@@ -79,9 +79,14 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
 
-    /// Wait this long for a server at most
+    /// Wait this long in all, for servers, secret commands and what is asked again; an answer to a refresh token that
+    /// has left is waited for in any case
     #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_deadline)]
     pub(crate) timeout: Duration,
+
+    /// Ask once: do not use the time for asking again after trouble that passes
+    #[arg(long, global = true)]
+    pub(crate) no_retry: bool,
 }
 
 /// When stderr is coloured.

@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use butlr_auth::{Event, Grant, RefreshPolicy, Session, SystemClock};
+use butlr_auth::{Error, Event, Grant, RefreshPolicy, Session, SystemClock, Token};
 
 use crate::cli::Global;
 use crate::config::{Config, ProfileConfig};
@@ -15,9 +16,13 @@ use crate::failure::Failure;
 use crate::listed::Listed;
 use crate::output::Output;
 use crate::ownership;
+use crate::patience::Patience;
 use crate::profile::{self, Choice, Profile};
 use crate::servers::Servers;
 use crate::store;
+
+/// What a session needs to say what kept it, before the command's time is over.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Arguments, environment, configuration and streams of one run.
 #[derive(Debug)]
@@ -26,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) environment: Arc<Environment>,
     pub(crate) output: Output,
     pub(crate) clock: SystemClock,
+    pub(crate) patience: Patience,
     /// Every session that this run opened: what they have under way is finished before it ends.
     sessions: RefCell<Vec<Opened>>,
     told_of_memory: Cell<bool>,
@@ -43,6 +49,7 @@ struct Opened {
 impl Context {
     pub(crate) fn new(global: Global, environment: Environment, output: Output) -> Result<Self, Failure> {
         Ok(Self {
+            patience: Patience::new(&global, &output),
             global,
             environment: Arc::new(environment),
             output,
@@ -100,9 +107,10 @@ impl Context {
     pub(crate) async fn open(&self, profile: &Profile) -> Result<Session, Failure> {
         let endpoint = self.endpoint(profile);
         let mut policy = RefreshPolicy::default();
-        policy.chain = policy.chain.max(self.global.timeout);
+        // Whoever waits for another process does so until the deadline, and then learns what it waited for.
+        policy.chain = self.patience.left().saturating_sub(LAST_WORD);
         let (output, name) = (self.output.clone(), profile.name.clone());
-        let is_own = profile.is_the_clients_own();
+        let (is_own, revokes) = (profile.is_the_clients_own(), profile.revoke_replaced);
         let renewed = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&renewed);
         let builder = Session::builder(endpoint)
@@ -111,11 +119,17 @@ impl Context {
             .scope(profile.scope.clone())
             .clock(self.clock.clone())
             .policy(policy)
+            .revoke_replaced(revokes)
             .on_event(move |event| {
                 if event == Event::Refreshed {
                     seen.store(true, Ordering::Relaxed);
                 }
-                tell(&output, &name, is_own, event);
+                match event {
+                    Event::ReplacedLives | Event::ReplacedRevoked => {
+                        tell_of_replaced(&output, revokes, event)
+                    }
+                    _ => tell(&output, &name, is_own, event),
+                }
             });
         let builder =
             if profile.is_the_clients_own() { builder.grant(Grant::client_credentials()) } else { builder };
@@ -131,7 +145,17 @@ impl Context {
     /// The profile's token endpoint. Nobody is asked yet.
     pub(crate) fn endpoint(&self, profile: &Profile) -> ProfileEndpoint {
         let servers = Servers::new(self.state_folder().ok());
-        ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), servers, self.global.timeout)
+        ProfileEndpoint::new(profile.clone(), Arc::clone(&self.environment), servers, self.patience.clone())
+    }
+
+    /// A token of a profile's session, within the time of the command.
+    pub(crate) async fn token(
+        &self,
+        profile: &Profile,
+        session: &Session,
+        ask: impl AsyncFnMut() -> Result<Token, Error>,
+    ) -> Result<Token, Failure> {
+        Ok(self.patience.token(session, profile.is_the_clients_own(), ask).await?)
     }
 
     /// The variables whose values no other program is given.
@@ -179,6 +203,20 @@ impl Context {
                 tracing::debug!(%failure, profile = profile.name, "the session is not listed");
             }
         }
+    }
+}
+
+/// Tells what became of the session that a login replaced.
+fn tell_of_replaced(output: &Output, revokes: bool, event: Event) {
+    match event {
+        Event::ReplacedRevoked => output.note("the session before was revoked at the server"),
+        _ if revokes => output.warning(
+            "the session before could not be revoked: the server honours its tokens until they expire",
+        ),
+        _ => output.note(
+            "the session before lives on at the server until it expires; `revoke_replaced = true` in the profile has a \
+             login revoke it",
+        ),
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use butlr_auth::core::{EndpointIdentity, RefreshError, Revocation};
@@ -18,6 +17,7 @@ use tokio::sync::OnceCell;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::network;
+use crate::patience::Patience;
 use crate::profile::Profile;
 use crate::servers::Servers;
 
@@ -25,7 +25,7 @@ pub(crate) struct ProfileEndpoint {
     profile: Profile,
     environment: Arc<Environment>,
     servers: Servers,
-    timeout: Duration,
+    patience: Patience,
     identity: EndpointIdentity,
     network: OnceCell<Network>,
     http: OnceCell<HttpTokenEndpoint>,
@@ -38,14 +38,14 @@ impl ProfileEndpoint {
         profile: Profile,
         environment: Arc<Environment>,
         servers: Servers,
-        timeout: Duration,
+        patience: Patience,
     ) -> Self {
         let identity = profile.identity();
         Self {
             profile,
             environment,
             servers,
-            timeout,
+            patience,
             identity,
             network: OnceCell::new(),
             http: OnceCell::new(),
@@ -76,7 +76,7 @@ impl ProfileEndpoint {
         match &self.profile.issuer {
             Some(by) => {
                 let network = self.network().await?;
-                let metadata = self.servers.metadata(&by.issuer, self.timeout, network).await?;
+                let metadata = self.servers.metadata(&by.issuer, self.patience.left(), network).await?;
                 self.profile.completed(by, &metadata).map_err(into_error)
             }
             None => Ok(self.profile.provider.clone()),
@@ -84,7 +84,8 @@ impl ProfileEndpoint {
     }
 
     async fn network(&self) -> Result<&Network, Error> {
-        let opened = || Box::pin(network::open(&self.profile.network, &self.environment));
+        let within = self.patience.left();
+        let opened = || Box::pin(network::open(&self.profile.network, &self.environment, within));
         self.network.get_or_try_init(opened).await.map_err(into_error)
     }
 
@@ -123,10 +124,11 @@ impl ProfileEndpoint {
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
-        let secret = profile.secret.fetch("client secret", &self.environment).await.map_err(into_error)?;
+        let secret = profile.secret.fetch("client secret", &self.environment, self.patience.left()).await;
+        let secret = secret.map_err(into_error)?;
         let network = self.network().await?.clone();
-        let builder =
-            HttpTokenEndpoint::builder(self.provider().await?).timeout(self.timeout).network(network);
+        let provider = self.provider().await?;
+        let builder = HttpTokenEndpoint::builder(provider).timeout(self.patience.left()).network(network);
         let builder = match secret {
             Some(secret) => {
                 let secret = ClientSecret::new(secret.as_str())?;
@@ -151,6 +153,7 @@ impl ProfileEndpoint {
 fn into_error(failure: Failure) -> Error {
     let kind = match failure.exit {
         crate::exit::Exit::Login => ErrorKind::LoginRequired,
+        crate::exit::Exit::Temporary => ErrorKind::TimedOut,
         _ => ErrorKind::Configuration,
     };
     Error::new(kind, "the client secret cannot be had").with_source(failure)
@@ -160,16 +163,31 @@ fn into_error(failure: Failure) -> Error {
 impl TokenEndpoint for ProfileEndpoint {
     async fn exchange(&self, grant: &Grant) -> Result<TokenResponse, Error> {
         tracing::trace!(grant_type = grant.grant_type().as_str(), "ask for a token");
-        let http = self.http().await?;
-        match self.verifier(http).await? {
-            Some(verifier) => VerifyingEndpoint::new(http.clone(), verifier).exchange(grant).await,
-            None => http.exchange(grant).await,
+        let asked = async {
+            let http = self.http().await?;
+            match self.verifier(http).await? {
+                Some(verifier) => VerifyingEndpoint::new(http.clone(), verifier).exchange(grant).await,
+                None => http.exchange(grant).await,
+            }
+        };
+        if grant.grant_type() == GrantType::RefreshToken {
+            // An imported one is as much spent as one of the session.
+            let _sent = self.patience.sending();
+            return asked.await;
         }
+        self.patience.within("the server has issued no token", asked).await
     }
 
     async fn refresh(&self, grant: &Grant) -> Result<TokenResponse, RefreshError> {
         // As a `VerifyingEndpoint` does: nothing is verified before the new refresh token is stored.
-        let answer = self.http().await?.refresh(grant).await;
+        let http = self.http().await?;
+        if self.patience.left().is_zero() {
+            // Nobody would wait for the answer as for one in time: what is not sent is not lost.
+            return Err(self.patience.out_of_time("no refresh token was sent").into());
+        }
+        // What has left is waited for, whatever the time of the command.
+        let _sent = self.patience.sending();
+        let answer = http.refresh(grant).await;
         answer.map_err(|refused| match self.doubts_the_client(&refused.error) {
             Some(error) => RefreshError::from(error).with_successor(refused.successor),
             None => refused,
@@ -181,7 +199,8 @@ impl TokenEndpoint for ProfileEndpoint {
             // No secret is fetched for a request that cannot be sent.
             self.profile.provider.revocation_endpoint()?;
         }
-        self.http().await?.revoke(token).await
+        let asked = async { self.http().await?.revoke(token).await };
+        self.patience.within("the server has revoked nothing", asked).await
     }
 
     fn supports(&self, grant_type: GrantType) -> bool {

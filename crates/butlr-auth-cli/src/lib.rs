@@ -37,6 +37,7 @@ mod network;
 mod output;
 mod ownership;
 mod paste;
+mod patience;
 mod plumbing;
 mod profile;
 mod room;

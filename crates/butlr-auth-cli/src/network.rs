@@ -1,6 +1,7 @@
 //! How a profile's servers are reached, and what helps where they are not.
 
 use std::path::Path;
+use std::time::Duration;
 
 use butlr_auth::{Network, NetworkFault};
 
@@ -15,7 +16,11 @@ use crate::secret::{self, SecretPlace};
 const LIMIT: usize = 1 << 20;
 
 /// Reads what the configuration names, and says how servers are reached.
-pub(crate) async fn open(configured: &NetworkConfig, environment: &Environment) -> Result<Network, Failure> {
+pub(crate) async fn open(
+    configured: &NetworkConfig,
+    environment: &Environment,
+    within: Duration,
+) -> Result<Network, Failure> {
     let mut network = Network::new();
     if let Some(path) = &configured.ca_file {
         let fits = network.certificate_authorities(&text(path)?);
@@ -32,12 +37,13 @@ pub(crate) async fn open(configured: &NetworkConfig, environment: &Environment) 
         Some(ProxyConfig::Plain(url)) => url.clone().into(),
         Some(ProxyConfig::Secret(secret)) => {
             let place = SecretPlace::of(secret.clone(), String::new);
-            let fetched = place.fetch("proxy's URL", environment).await.map_err(|failure| Failure {
-                // No login brings it.
-                exit: Exit::Configuration,
-                kind: "configuration",
-                ..failure
-            })?;
+            let fetched =
+                place.fetch("proxy's URL", environment, within).await.map_err(|failure| Failure {
+                    // No login brings it.
+                    exit: Exit::Configuration,
+                    kind: "configuration",
+                    ..failure
+                })?;
             fetched.unwrap_or_default()
         }
     };

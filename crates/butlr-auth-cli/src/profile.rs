@@ -48,6 +48,8 @@ pub(crate) struct Profile {
     pub(crate) secret: SecretPlace,
     /// Whether its `id_token`s are signed with that.
     pub(crate) id_token_hs256: bool,
+    /// Whether a login revokes the session that it replaces.
+    pub(crate) revoke_replaced: bool,
     pub(crate) username: Option<String>,
     /// What its tokens are asked for with, as far as the configuration says it: what keys have of it.
     pub(crate) purpose: Purpose,

@@ -1,7 +1,8 @@
 //! Where secrets come from: never from arguments.
 
+mod command;
+
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use butlr_auth::ErrorKind;
@@ -9,7 +10,7 @@ use butlr_auth::core::secret_file::{Safe, Unsafe};
 use zeroize::Zeroizing;
 
 use crate::config::SecretConfig;
-use crate::environment::{self, Environment};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::file::File;
 use crate::keyring;
@@ -17,9 +18,6 @@ use crate::shell;
 
 /// No secret is longer: 64 KiB.
 const LIMIT: usize = 64 * 1024;
-
-/// A command that fetches a secret may ask its user to unlock something.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where a client's secret is to be found when a request needs it.
 #[derive(Clone, Debug)]
@@ -75,11 +73,12 @@ impl SecretPlace {
         }
     }
 
-    /// Fetches the secret, which is `what`; `None` if there is none.
+    /// Fetches the secret, which is `what`; `None` if there is none. A command has this long.
     pub(crate) async fn fetch(
         &self,
         what: &str,
         environment: &Environment,
+        within: Duration,
     ) -> Result<Option<Zeroizing<String>>, Failure> {
         match self {
             Self::Nowhere => Ok(None),
@@ -93,7 +92,7 @@ impl SecretPlace {
                 .mend(format!("set {name}"))),
             },
             Self::File(path) => from_file(path).map(Some),
-            Self::Command(words) => from_command(what, words).await.map(Some),
+            Self::Command(words) => command::fetch(what, words, within).await.map(Some),
             Self::NotRun(path) => Err(not_run(what, path)),
             Self::Keyring(name) => match keyring::read(name).await? {
                 Some(secret) => Ok(Some(secret)),
@@ -176,39 +175,6 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
 /// Reads a secret from the first line of stdin.
 pub(crate) async fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     trimmed(crate::terminal::stdin_line().await?, "stdin")
-}
-
-/// Runs a command, without a shell, and takes what it prints. It may ask its user on the terminal.
-async fn from_command(what: &str, words: &[String]) -> Result<Zeroizing<String>, Failure> {
-    let (program, arguments) =
-        words.split_first().ok_or_else(|| Failure::configuration("the command is empty"))?;
-    let command = tokio::process::Command::new(program)
-        .args(arguments)
-        // It fetches one secret and has no business with these.
-        .env_remove(environment::CLIENT_SECRET)
-        .env_remove(environment::PASSWORD)
-        .stdin(Stdio::inherit())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn();
-    let failed = |why: String| {
-        Failure::configuration(format!("the command `{program}` that fetches the {what} {why}"))
-            .mend("run it by hand to see what is wrong")
-    };
-    let not_run = |error: std::io::Error| failed(format!("could not be run: {error}"));
-    let ended = command.map_err(not_run)?.wait_with_output();
-    let output = tokio::time::timeout(COMMAND_DEADLINE, ended)
-        .await
-        .map_err(|_| failed(format!("did not end within {} s", COMMAND_DEADLINE.as_secs())))?
-        .map_err(not_run)?;
-    let printed = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
-    }
-    let secret =
-        std::str::from_utf8(&printed).map_err(|_| failed("printed something else than text".to_owned()))?;
-    trimmed(Zeroizing::new(secret.to_owned()), &format!("the output of `{program}`"))
 }
 
 fn trimmed(mut secret: Zeroizing<String>, origin: &str) -> Result<Zeroizing<String>, Failure> {

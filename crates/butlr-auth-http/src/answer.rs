@@ -58,7 +58,7 @@ pub(crate) fn revocation(answer: &Answer, errand: &Errand<'_>) -> Result<(), Err
     //= https://www.rfc-editor.org/rfc/rfc7009#section-2.2
     //# The content of the response body is ignored by the client as all necessary information is conveyed in
     //# the response code.
-    if answer.status == StatusCode::OK {
+    if answer.status.is_success() {
         return Ok(());
     }
     let error = failed(answer, errand);

@@ -302,6 +302,13 @@ pub(crate) enum FailureClass {
     Configuration,
 }
 
+impl FailureClass {
+    /// Whether it may be over a moment later, whoever asks.
+    pub(crate) fn passes(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::Throttled | Self::ServerFailed)
+    }
+}
+
 impl State {
     /// This refresh token, refused once more.
     pub(crate) fn refused(self, fingerprint: Fingerprint, now: Moment) -> Self {

@@ -22,6 +22,7 @@ pub struct SessionBuilder {
     grant: Option<Grant>,
     scope: Scope,
     on_event: Option<Observer>,
+    revoke_replaced: bool,
 }
 
 impl SessionBuilder {
@@ -35,6 +36,7 @@ impl SessionBuilder {
             grant: None,
             scope: Scope::empty(),
             on_event: None,
+            revoke_replaced: false,
         }
     }
 
@@ -88,14 +90,24 @@ impl SessionBuilder {
         self
     }
 
+    /// Makes a login over a living session revoke the old one at the server, once the new one is stored
+    /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). Off by default: some servers end the person's whole grant
+    /// by a revocation, and with it the new session.
+    #[must_use]
+    pub fn revoke_replaced(mut self, revoke: bool) -> Self {
+        self.revoke_replaced = revoke;
+        self
+    }
+
     /// Opens the session. Nothing is read, and nobody is asked, before the first token is.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if the grant is one that a session may not repeat by itself: a password is never
     /// kept, and a code or a refresh token is good for one use.
     pub fn open(self) -> Result<Session, Error> {
-        let Self { endpoint, store, clock, policy, name, grant, scope, on_event } = self;
-        let setup = Setup::new(store, clock, policy, grant, scope, on_event)?;
+        let Self { endpoint, store, clock, policy, name, grant, scope, on_event, revoke_replaced } = self;
+        let mut setup = Setup::new(store, clock, policy, grant, scope, on_event)?;
+        setup.revoke_replaced = revoke_replaced;
         Ok(Session::with_setup(endpoint, Arc::new(setup), &name, None))
     }
 }

@@ -138,7 +138,17 @@ impl Shared {
             LoginReason::RenewalRefused => "the server does not renew it",
             LoginReason::IdentityChanged => "a renewal brought another person's identity",
         };
-        Error::new(ErrorKind::LoginRequired, format!("session `{session}` needs a login: {what}"))
+        let message = format!("session `{session}` needs a login: {what}");
+        // Whoever asks next must not think that there never was a session.
+        let aside = match why {
+            LoginReason::NeverLoggedIn => self.setup.store.set_aside(&self.key()),
+            _ => None,
+        };
+        let message = aside.map_or_else(
+            || message.clone(),
+            |place| format!("{message} since its record was damaged and set aside as {place}"),
+        );
+        Error::new(ErrorKind::LoginRequired, message)
     }
 
     /// A login that is required because of something that the server said, with its words.

@@ -19,8 +19,27 @@ pub(super) const TRIES: u32 = 32;
 pub struct Logout {
     /// Whether there was anything to forget.
     pub was_logged_in: bool,
+    /// Why the record stayed in the store, if it did: a full disk, say. The server was asked all the same; this process
+    /// has forgotten the tokens, and others go on with them as long as the server lets them.
+    pub not_forgotten: Option<Error>,
     /// Why the server still honours the tokens, if it does: it has no revocation endpoint, or could not be asked.
     pub not_revoked: Option<Error>,
+    /// What became of the refresh token at the server, if there was one and the server was asked.
+    pub refresh_token: Option<Result<(), Error>>,
+    /// What became of each access token that had not ended. Many servers revoke none: those end by themselves.
+    pub access_tokens: Vec<Result<(), Error>>,
+}
+
+impl Logout {
+    fn new(was_logged_in: bool) -> Self {
+        Self {
+            was_logged_in,
+            not_forgotten: None,
+            not_revoked: None,
+            refresh_token: None,
+            access_tokens: Vec::new(),
+        }
+    }
 }
 
 impl Session {
@@ -84,7 +103,8 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`], [`ErrorKind::CorruptRecord`], [`ErrorKind::Configuration`] or [`ErrorKind::Busy`], of
-    /// the store alone. That the server could not revoke is told in the result: what is forgotten stays forgotten.
+    /// the store alone, if it cannot be read. That it could not be written, or the server not revoke, is told in the
+    /// result: what is forgotten stays forgotten.
     ///
     /// # Examples
     /// ```
@@ -144,12 +164,11 @@ impl Shared {
                 self.logged_in(&response, sent_at, &asked, stored.as_ref().map(|(_, record)| &record.ledger));
             match self.replace(stored.as_ref().map(|(entry, _)| entry), &record).await {
                 Ok(true) => {
+                    let replaced = stored.map(|(_, record)| record);
+                    let by = record.clone();
                     self.begin_with(record);
-                    let overtaken = stored.filter(|_| at_first != before).map(|(_, record)| record);
-                    if let Some(refresh) =
-                        overtaken.iter().flat_map(|record| record.refresh_tokens.values()).next()
-                    {
-                        let _ = self.revoke(Some(refresh), &[]).await;
+                    if let Some(replaced) = replaced {
+                        self.end_replaced(&replaced, &by, at_first != before).await;
                     }
                     let current = self.current.load_full();
                     return current
@@ -162,6 +181,25 @@ impl Shared {
         }
         let error = Error::new(ErrorKind::Busy, "other processes keep changing the session");
         Err(self.give_back(&response, error).await)
+    }
+
+    /// The new record is durable: only now may what it replaced be ended. An overtaken login has no use for its tokens;
+    /// those of an earlier one are left alone unless that is asked for, because some servers end the whole grant by it.
+    async fn end_replaced(&self, replaced: &Record, by: &Record, is_overtaken: bool) {
+        if is_overtaken {
+            if let Some(refresh) = replaced.refresh_tokens.values().next() {
+                let _ = self.revoke(Some(refresh), &[]).await;
+            }
+            return;
+        }
+        let was_alive = replaced.ledger.state != State::LoggedOut
+            && (replaced.ledger.refresh.is_some_and(|refresh| by.ledger.refresh != Some(refresh))
+                || !self.alive(replaced, Some(by)).is_empty());
+        if !was_alive || !self.rotates() {
+            return;
+        }
+        let ended = self.setup.revoke_replaced && self.revoke_replaced(replaced, by).await;
+        self.emit(if ended { Event::ReplacedRevoked } else { Event::ReplacedLives });
     }
 
     fn logged_in(
@@ -201,7 +239,7 @@ impl Shared {
         for _ in 0..TRIES {
             let Some((entry, record)) = self.read_for_change().await? else {
                 self.forget();
-                return Ok(Logout { was_logged_in: false, not_revoked: None });
+                return Ok(Logout::new(false));
             };
             let was_logged_in = record.ledger.state != State::LoggedOut;
             let epoch = Epoch { counter: record.ledger.epoch.counter + 1, login: Id::random() };
@@ -209,25 +247,30 @@ impl Shared {
             ledger.state = State::LoggedOut;
             ledger.fence = record.ledger.fence + 1;
             let tombstone = Record::new(record.origin.clone(), ledger);
-            if was_logged_in && !self.replace(Some(&entry), &tombstone).await? {
-                continue;
+            let mut logout = Logout::new(was_logged_in);
+            if was_logged_in {
+                match self.replace(Some(&entry), &tombstone).await {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    // The server can still end what cannot be forgotten here.
+                    Err(error) if revoke => logout.not_forgotten = Some(error),
+                    Err(error) => return Err(error),
+                }
             }
             // First the knowledge, then the token: a renewal that ends in between must find the logout.
             if was_logged_in {
                 self.state().known = Some(self.known(tombstone));
             }
             self.forget();
-            let mut not_revoked = None;
             if revoke && was_logged_in {
                 let refresh =
                     record.ledger.refresh.and_then(|refresh| record.refresh_tokens.get(&refresh.fingerprint));
-                let now = self.setup.clock.now();
-                let issued = record.ledger.access.values().filter(|issued| !issued.is_expired(now));
-                let access = issued.filter_map(|issued| record.access_tokens.get(&issued.fingerprint));
-                let access: Vec<_> = access.collect();
-                not_revoked = self.revoke(refresh, &access).await.err();
+                let revoked = self.revoke_each(refresh, &self.alive(&record, None)).await;
+                logout.not_revoked = revoked.failure();
+                logout.refresh_token = revoked.refresh;
+                logout.access_tokens = revoked.access;
             }
-            return Ok(Logout { was_logged_in, not_revoked });
+            return Ok(logout);
         }
         Err(Error::new(ErrorKind::Busy, "other processes keep changing the session"))
     }

@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     pub(crate) own_grant: Option<Grant>,
     pub(crate) scope: Scope,
     pub(crate) on_event: Option<Observer>,
+    /// Whether a login revokes what it replaces.
+    pub(crate) revoke_replaced: bool,
     /// Told when nothing is under way any more in one of the sessions.
     pub(crate) idle: Arc<Notify>,
 }
@@ -51,7 +53,16 @@ impl Setup {
                 return Err(Error::new(ErrorKind::Configuration, message));
             }
         };
-        Ok(Self { store, clock, policy, own_grant, scope, on_event, idle: Arc::default() })
+        Ok(Self {
+            store,
+            clock,
+            policy,
+            own_grant,
+            scope,
+            on_event,
+            revoke_replaced: false,
+            idle: Arc::default(),
+        })
     }
 
     /// The same for another scope.

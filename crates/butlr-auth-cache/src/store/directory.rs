@@ -156,6 +156,15 @@ impl Directory {
         Error::new(ErrorKind::CorruptRecord, message)
     }
 
+    /// Where a damaged file of this name was put last.
+    pub(super) fn last_set_aside(&self, name: &str) -> Option<String> {
+        let prefix = format!("{name}.corrupt-");
+        let names = std::fs::read_dir(&self.path).ok()?.flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let last = names.filter(|name| name.starts_with(&prefix)).max()?;
+        Some(self.shown(&last))
+    }
+
     pub(super) fn failed(&self, what: &str, name: &str, error: io::Error) -> Error {
         let message = format!("could not {what} {}{}", self.shown(name), mend(&error));
         Error::new(ErrorKind::Storage, message).with_source(error)

@@ -114,6 +114,14 @@ impl<S: TokenStore> TokenStore for Encrypted<S> {
     async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
         self.store.hold(key).await
     }
+
+    fn holder(&self, key: &SessionKey) -> Option<String> {
+        self.store.holder(key)
+    }
+
+    fn set_aside(&self, key: &SessionKey) -> Option<String> {
+        self.store.set_aside(key)
+    }
 }
 
 #[cfg(test)]

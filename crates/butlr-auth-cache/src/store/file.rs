@@ -113,13 +113,28 @@ impl TokenStore for FileStore {
     }
 
     async fn hold(&self, key: &SessionKey) -> Result<Hold, Error> {
-        let name = format!("{}.lease", key.digest());
+        let name = lease_name(key);
         self.blocking(move |directory| {
             let lock = Lock::take(directory, &name)?;
-            Ok(lock.map_or(Hold::Busy, |lock| Hold::Held(Guard::new(lock))))
+            Ok(lock.map_or(Hold::Busy, |lock| {
+                lock.sign();
+                Hold::Held(Guard::new(lock))
+            }))
         })
         .await
     }
+
+    fn holder(&self, key: &SessionKey) -> Option<String> {
+        super::holder::read(&self.0, &lease_name(key))
+    }
+
+    fn set_aside(&self, key: &SessionKey) -> Option<String> {
+        self.0.last_set_aside(&record_name(key))
+    }
+}
+
+fn lease_name(key: &SessionKey) -> String {
+    format!("{}.lease", key.digest())
 }
 
 fn lock_name(key: &SessionKey) -> String {

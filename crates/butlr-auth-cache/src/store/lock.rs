@@ -40,6 +40,11 @@ impl Lock {
         Ok(None)
     }
 
+    /// Writes into its file who has it, for people.
+    pub(super) fn sign(&self) {
+        super::holder::sign(&self.file);
+    }
+
     /// Waits for the lock, up to a deadline.
     ///
     /// It tries again and again, because the kernel's own queue knows no deadline: a writer that was stopped in the

@@ -109,9 +109,16 @@ impl TokenStore for SqliteStore {
         let name = format!("{}.lease", key.digest());
         self.blocking(move |database| {
             let lock = Lock::take(database.directory(), &name)?;
-            Ok(lock.map_or(Hold::Busy, |lock| Hold::Held(Guard::new(lock))))
+            Ok(lock.map_or(Hold::Busy, |lock| {
+                lock.sign();
+                Hold::Held(Guard::new(lock))
+            }))
         })
         .await
+    }
+
+    fn holder(&self, key: &SessionKey) -> Option<String> {
+        super::holder::read(self.0.directory(), &format!("{}.lease", key.digest()))
     }
 }
 

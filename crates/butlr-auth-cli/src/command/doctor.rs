@@ -112,7 +112,8 @@ async fn secret(context: &Context, profile: &Profile) -> Option<Check> {
         },
         SecretPlace::NotRun(path) => Err(crate::secret::not_run("client secret", path)),
         SecretPlace::Keyring(_) => {
-            let fetched = profile.secret.fetch("client secret", &context.environment).await;
+            let fetched =
+                profile.secret.fetch("client secret", &context.environment, context.global.timeout).await;
             fetched.map(|_| ()).map_err(|failure| failure.mend_by_login(&profile.login_command()))
         }
         _ => Ok(()),

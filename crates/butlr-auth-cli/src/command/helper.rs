@@ -98,12 +98,12 @@ fn is_ours(profile: &Profile, scheme: &str, authority: &str) -> bool {
 
 /// A token that a protocol of lines can carry.
 async fn token(context: &Context, profile: &Profile) -> Result<Token, Failure> {
+    context.patience.begin();
+    let session = context.open(profile).await?;
     let token = context
-        .open(profile)
-        .await?
-        .token()
+        .token(profile, &session, || session.token())
         .await
-        .map_err(|error| Failure::from(error).mend_by_login(&profile.login_command()))?;
+        .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
     // The library reads no such token; what is printed here is parsed by others, line by line.
     if token.access_token().expose().chars().any(char::is_control) {
         return Err(Failure::new(ErrorKind::InvalidResponse, "the token holds a control character"));

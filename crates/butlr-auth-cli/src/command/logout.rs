@@ -1,6 +1,7 @@
 //! `logout`: forgets at once, then revokes what the server can revoke.
 
-use butlr_auth::ErrorKind;
+mod told;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -20,8 +21,9 @@ Examples:
 A profile whose settings were changed, such as its user name, issuer or audience, has another session
 than before; --all ends those of before, too.
 
-Every process that uses the session finds it ended within seconds. If the server cannot revoke its
-tokens, that is said; they then live until they expire.";
+Every process that uses the session finds it ended within seconds. What the server has revoked and
+what not is said for each token; what is not revoked lives until it expires. Where the session cannot
+be removed, as on a full disk, it is revoked all the same, and the exit code is 7.";
 
 /// Forget a session and revoke its tokens
 #[derive(Debug, Args)]
@@ -56,8 +58,16 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         }
     }
     let mut documents = Vec::new();
+    let mut failed = None;
     for profile in &profiles {
-        documents.push(end(context, profile, arguments.local).await?);
+        match end(context, profile, arguments.local).await {
+            Ok(document) => documents.push(document),
+            // The others are ended all the same.
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
     }
     if context.output.is_json() {
         let document = match documents.pop() {
@@ -73,29 +83,28 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 }
 
 pub(super) async fn end(context: &Context, profile: &Profile, local: bool) -> Result<Value, Failure> {
+    context.patience.begin();
     let session = context.open(profile).await?;
     let ended = if local { session.forget().await? } else { session.logout().await? };
-    Listed::remove(context, profile);
     let name = &profile.shown_name();
+    told::of_tokens(&context.output, name, &ended);
+    if let Some(error) = &ended.not_forgotten {
+        return Err(told::stayed(context, profile, error));
+    }
+    Listed::remove(context, profile);
     if ended.was_logged_in {
         context.output.note(&format!("logged out of profile `{name}`"));
     } else {
         context.output.note(&format!("profile `{name}` was not logged in"));
     }
-    let still_good = ended.not_revoked.as_ref().map(|error| match error.kind() {
-        ErrorKind::Unsupported => "the server has no revocation endpoint".to_owned(),
-        _ => error.to_string(),
-    });
-    if let Some(why) = &still_good {
-        context.output.warning(&format!(
-            "the tokens of `{name}` could not be revoked and live until they expire: {why}"
-        ));
-    }
+    let still_good = ended.not_revoked.as_ref().map(told::why);
     Ok(json!({
         "schema": 1,
         "profile": name,
         "was_logged_in": ended.was_logged_in,
         "revoked": ended.was_logged_in && !local && still_good.is_none(),
         "not_revoked": still_good,
+        "refresh_token": ended.refresh_token.as_ref().map(told::outcome),
+        "access_tokens": ended.access_tokens.iter().map(told::outcome).collect::<Vec<_>>(),
     }))
 }

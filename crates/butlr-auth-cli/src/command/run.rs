@@ -76,7 +76,9 @@ impl FromStr for Variable {
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let profile = context.profile()?;
     let secrets = context.secret_variables()?;
-    let token = outliving(context, &context.open(&profile).await?, arguments.min_ttl.unwrap_or_default())
+    context.patience.begin();
+    let session = context.open(&profile).await?;
+    let token = outliving(context, &profile, &session, arguments.min_ttl.unwrap_or_default())
         .await
         .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
     let Some((program, words)) = arguments.command.split_first() else {

@@ -127,6 +127,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if arguments.watch {
         return watch::run(context, &profile, arguments).await.map_err(mend);
     }
+    context.patience.begin();
     let session = context.open(&profile).await?;
     let text = if id_token::is_meant(context, &session, arguments).await? {
         id_token::text(context, &profile, &session, arguments).await.map_err(mend)?
@@ -156,20 +157,31 @@ async fn obtain(
         return stored(context, profile, min_ttl, session.status().await?);
     }
     if arguments.force_refresh {
-        let token = session.renew().await?;
+        // A token that works is none the worse for a renewal that fails: nobody waits for another try.
+        let works = session
+            .status()
+            .await
+            .is_ok_and(|status| status.token.is_some_and(|token| !token.is_over(context.clock.boot())));
+        if works {
+            context.patience.ask_once();
+        }
+        let token = context.token(profile, session, || session.renew()).await?;
         warn_of_a_short_life(context, &token, min_ttl);
         return Ok(token);
     }
-    outliving(context, session, min_ttl).await
+    outliving(context, profile, session, min_ttl).await
 }
 
 /// Gets a token that is good for `min_ttl`, or the longest one that the server gives, with a warning.
 pub(super) async fn outliving(
     context: &Context,
+    profile: &Profile,
     session: &Session,
     min_ttl: Duration,
 ) -> Result<Token, Failure> {
-    let token = match session.token_outliving(min_ttl).await {
+    let asked =
+        context.patience.token(session, profile.is_the_clients_own(), || session.token_outliving(min_ttl));
+    let token = match asked.await {
         Ok(token) => token,
         Err(error) => return Err(too_short(context, session, min_ttl, error).await),
     };

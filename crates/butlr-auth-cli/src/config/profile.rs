@@ -46,6 +46,9 @@ pub(crate) struct ProfileConfig {
     pub(crate) redirect_uri: Option<String>,
     #[serde(default, deserialize_with = "duration")]
     pub(crate) assumed_lifetime: Option<Duration>,
+    /// Whether a login revokes the session that it replaces.
+    #[serde(default)]
+    pub(crate) revoke_replaced: bool,
     #[serde(default, deserialize_with = "duration")]
     pub(crate) reuse_interval: Option<Duration>,
     /// More authorities to trust, in PEM.

@@ -208,6 +208,7 @@ fn at_butlr(
         client_id: ClientId::new(NO_CLIENT),
         secret: SecretPlace::Nowhere,
         id_token_hs256: false,
+        revoke_replaced: false,
         username: None,
         scope: Scope::empty(),
         redirect_uri: REDIRECT_URI.to_owned(),

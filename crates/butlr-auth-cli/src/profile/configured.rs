@@ -63,6 +63,7 @@ pub(crate) fn of_config(
         client_id,
         secret: SecretPlace::Nowhere,
         id_token_hs256: described.id_token_hs256,
+        revoke_replaced: described.revoke_replaced,
         username,
         purpose: words.purpose(),
         words: words.fingerprints(),

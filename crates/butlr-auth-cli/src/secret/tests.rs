@@ -3,6 +3,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::{Given, SecretPlace, from_file};
 use crate::environment::Environment;
 
+/// No command of these takes long.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 #[test]
 fn a_file_that_others_can_read_is_refused_with_the_chmod_that_mends_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,18 +45,19 @@ fn a_pipe_is_refused_and_not_waited_for() {
 async fn a_command_prints_the_secret() {
     let environment = Environment::of([]);
     let fetch = |words: &[&str]| SecretPlace::Command(words.iter().map(|word| (*word).to_owned()).collect());
-    let secret = fetch(&["printf", "two words\n"]).fetch("client secret", &environment).await.unwrap();
+    let secret =
+        fetch(&["printf", "two words\n"]).fetch("client secret", &environment, WITHIN).await.unwrap();
     assert_eq!(secret.unwrap().as_str(), "two words");
-    let failure = fetch(&["false"]).fetch("client secret", &environment).await.unwrap_err();
+    let failure = fetch(&["false"]).fetch("client secret", &environment, WITHIN).await.unwrap_err();
     assert_eq!(failure.exit as u8, 3);
 }
 
 #[tokio::test]
 async fn a_variable_that_is_not_set_asks_for_it() {
     let place = SecretPlace::Variable("MY_SECRET".to_owned());
-    let failure = place.fetch("client secret", &Environment::of([])).await.unwrap_err();
+    let failure = place.fetch("client secret", &Environment::of([]), WITHIN).await.unwrap_err();
     assert_eq!((failure.exit as u8, failure.mend.as_deref()), (4, Some("set MY_SECRET")));
-    let found = place.fetch("client secret", &Environment::of([("MY_SECRET", "x")])).await.unwrap();
+    let found = place.fetch("client secret", &Environment::of([("MY_SECRET", "x")]), WITHIN).await.unwrap();
     assert_eq!(found.unwrap().as_str(), "x");
 }
 

@@ -28,7 +28,8 @@ pub(super) async fn fetch(
         UrlConfig::Plain(url) => Ok(Zeroizing::new(url.to_string())),
         UrlConfig::Secret(secret) => {
             let place = SecretPlace::of(secret.clone(), String::new);
-            let fetched = place.fetch(&format!("URL of {kind}"), &context.environment).await;
+            let fetched =
+                place.fetch(&format!("URL of {kind}"), &context.environment, context.patience.left()).await;
             // No login brings it.
             let fetched = fetched.map_err(|failure| Failure {
                 exit: Exit::Configuration,

@@ -47,7 +47,7 @@ async fn serve_prints_the_environment_to_use_and_ends_on_a_signal() {
     assert_eq!(names, expected);
     let variables: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    world.run_with(&["token"], &variables, "").failed(6, "try again in 1 s");
+    world.run_with(&["token", "--no-retry"], &variables, "").failed(6, "try again in 1 s");
     let config = config.to_str().unwrap();
     let (user, password) = (variables[3].1, variables[4].1);
     // The first request at each endpoint was promised to fail.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use butlr_auth_core::{Moment, REFRESH_LIMIT};
 
-use super::{Attempt, Goal, Noted, PRESENTATIONS, Phase, RESTARTS, SPACING};
+use super::{Attempt, Goal, Holding, Noted, PRESENTATIONS, Phase, RESTARTS, SPACING};
 use crate::Event;
 use crate::protocol::{
     Action, Answer, FailureClass, Issued, LoginReason, Orphan, Outcome, Pause, Refresh, State, Want,
@@ -79,8 +79,17 @@ impl Attempt {
         (waits && (within_reuse || ended)).then_some(wait)
     }
 
+    /// Whether a failure keeps everybody from asking. What a client lacks, such as its secret, another process may have,
+    /// and what does not pass by itself is told in full each time: it spends nothing.
+    fn is_shared(&self, class: FailureClass) -> bool {
+        self.terms.rotates || class.passes()
+    }
+
     pub(super) fn note(&mut self, noted: Noted, now: Moment) -> Action {
         self.noted = Some(noted);
+        if !self.is_shared(noted.class) && self.holding == Holding::Held {
+            return self.done(Outcome::Failed);
+        }
         self.settle(now)
     }
 
@@ -102,7 +111,9 @@ impl Attempt {
             intent.last_at = sent_at;
             intent.answered = !noted.silent;
         }
-        next.fail(noted.class, noted.concerns, noted.retry_after, now);
+        if self.is_shared(noted.class) {
+            next.fail(noted.class, noted.concerns, noted.retry_after, now);
+        }
         self.swap(Phase::Settling, next)
     }
 

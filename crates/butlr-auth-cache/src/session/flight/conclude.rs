@@ -58,7 +58,11 @@ impl Flight {
                 Some((now + RELOAD, self.shared.login_required_because(why, reason)))
             }
             Outcome::Busy => {
-                let message = format!("another process has been renewing session `{session}` for too long");
+                let holder = self.shared.setup.store.holder(&self.shared.key());
+                let holder = holder.unwrap_or_else(|| "another process".to_owned());
+                let message = format!(
+                    "somebody else has been renewing session `{session}` for too long: {holder}; nothing was done to it"
+                );
                 Some((now, Error::new(ErrorKind::Busy, message)))
             }
             Outcome::StorageFailed => {

@@ -25,7 +25,7 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Vec<Check> {
     origins.extend(profile.origin());
     origins.extend(profile.base_url.as_ref().map(|(url, _)| url.origin()));
     origins.dedup();
-    let network = match network::open(&profile.network, &context.environment).await {
+    let network = match network::open(&profile.network, &context.environment, context.patience.left()).await {
         Ok(network) => network,
         Err(failure) => return vec![Check::failed("network", &failure), clock_alone(context)],
     };

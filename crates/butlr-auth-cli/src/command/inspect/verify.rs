@@ -94,7 +94,8 @@ async fn verifier(context: &Context, arguments: &Verification) -> Result<Verifie
                 Failure::usage(format!("profile `{}` has no issuer", profile.name))
                     .mend("name the issuer by --issuer")
             })?;
-            let network = network::open(&profile.network, &context.environment).await?;
+            let network =
+                network::open(&profile.network, &context.environment, context.patience.left()).await?;
             let keys = match profile.provider.jwks_uri() {
                 Ok(uri) => JwksEndpoint::at(uri.clone()).network(network),
                 Err(_) => JwksEndpoint::of(Discovery::builder(issuer).network(network).build()?),

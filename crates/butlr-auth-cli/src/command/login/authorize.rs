@@ -50,7 +50,9 @@ pub(super) async fn login(
         ask_for(context, "the address that you end on", "give it on stdin, one line")?;
     }
     let endpoint = context.endpoint(profile);
-    let http = spinner::during(&context.output, "asking the server", endpoint.http()).await?;
+    let http =
+        spinner::during(&context.output, "asking the server", context.patience.ask(|| endpoint.http()))
+            .await?;
     let session = context.open(profile).await?;
     let provider = &dialogue.steer(http.provider().clone());
     let ask = |redirect_uri: &str| {

@@ -16,7 +16,7 @@ use crate::time::shown;
 pub(super) async fn login(context: &Context, profile: &Profile, scope: Scope) -> Result<Token, Failure> {
     let output = &context.output;
     let endpoint = context.endpoint(profile);
-    let http = spinner::during(output, "asking the server", endpoint.http()).await?;
+    let http = spinner::during(output, "asking the server", context.patience.ask(|| endpoint.http())).await?;
     let device = spinner::during(output, "asking for a code", http.authorize_device(scope)).await?;
     let session = context.open(profile).await?;
     show(context, &device);

@@ -145,7 +145,15 @@ async fn exchange(
     grant: &Grant,
 ) -> Result<Result<Token, Error>, Failure> {
     let session = context.open(profile).await?;
-    Ok(spinner::during(&context.output, "logging in", session.login(grant)).await)
+    let asked = async {
+        if profile.is_the_clients_own() {
+            context.patience.ask(|| session.login(grant)).await
+        } else {
+            // A password may lock its account: it is sent once.
+            session.login(grant).await
+        }
+    };
+    Ok(spinner::during(&context.output, "logging in", asked).await)
 }
 
 async fn handed_in(arguments: &Arguments) -> Result<Option<Zeroizing<String>>, Failure> {

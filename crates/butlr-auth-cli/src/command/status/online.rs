@@ -71,7 +71,7 @@ impl Online {
 /// The smallest query there is: every token may make it.
 async fn at_butlr(context: &Context, profile: &Profile, token: &Token) -> Result<bool, Failure> {
     let Some((base_url, _)) = &profile.base_url else { return Ok(false) };
-    let network = network::open(&profile.network, &context.environment).await?;
+    let network = network::open(&profile.network, &context.environment, context.patience.left()).await?;
     let url = base_url.join_path("/api/v3/graphql").as_url().clone();
     let query = json!({ "query": "{ __typename }" });
     let asked = http::client(&network, base_url, context.global.timeout)?

@@ -67,7 +67,7 @@ impl Kept<'_> {
 
     async fn refresh(&mut self) -> Result<(), Failure> {
         let Some(path) = self.arguments.output.as_deref() else { return Ok(()) };
-        let token = outliving(self.context, self.session, self.min_ttl).await?;
+        let token = outliving(self.context, self.profile, self.session, self.min_ttl).await?;
         let remaining = token.remaining(self.context.clock.boot());
         if let Some(remaining) = remaining.filter(|remaining| *remaining < self.min_ttl) {
             // No token of this server lives so long: asking for it again and again would bring none that does.
