@@ -9,6 +9,12 @@ use crate::world::World;
 const ROBOT: [&str; 3] = ["-p", "robot", "token"];
 const RENEW: [&str; 4] = ["-p", "json", "token", "--force-refresh"];
 
+/// A person's clock: how long a command takes is what is shown here.
+#[expect(clippy::disallowed_methods, reason = "the command is another process, and has the system's clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 fn secret(world: &World) -> [(&str, &str); 1] {
     [("THE_SECRET", &world.server.client().secret)]
 }
@@ -24,10 +30,21 @@ async fn a_clients_token_is_asked_for_again_after_trouble_that_passes() {
 }
 
 #[tokio::test]
+async fn many_commands_ask_as_often_as_one() {
+    let world = World::new().await;
+    world.server.inject(Fault::status(503).times(2));
+    let mut commands: Vec<_> = (0..32).map(|_| world.command(&ROBOT).spawn().unwrap()).collect();
+    for command in &mut commands {
+        assert!(command.wait().unwrap().success());
+    }
+    assert_eq!(world.server.journal().token_requests(), 3);
+}
+
+#[tokio::test]
 async fn without_retries_the_first_failure_is_the_last() {
     let world = World::new().await;
     world.server.inject(Fault::status(503));
-    let began = Instant::now();
+    let began = now();
     world.run(&["-p", "robot", "token", "--no-retry"]).failed(6, "503");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -36,7 +53,7 @@ async fn without_retries_the_first_failure_is_the_last() {
 async fn a_pause_that_is_longer_than_the_time_ends_it_at_once_and_is_told() {
     let world = World::new().await;
     world.server.inject(Fault::status(429).header("Retry-After", "40"));
-    let began = Instant::now();
+    let began = now();
     world.run(&["-p", "robot", "token", "--timeout", "20s"]).failed(6, "try again in 40 s");
     assert!(began.elapsed() < Duration::from_secs(10));
 }
@@ -58,7 +75,7 @@ async fn a_password_is_sent_once() {
     let world = World::new().await;
     world.server.inject(Fault::status(503));
     let login = ["login", "json", "--secret-stdin"];
-    let began = Instant::now();
+    let began = now();
     world.run_with(&login, &secret(&world), world.password()).failed(6, "503");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -68,7 +85,7 @@ async fn a_good_token_is_none_the_worse_for_a_renewal_that_fails_and_nobody_wait
     let world = World::new().await;
     world.log_in("json");
     world.server.inject(Fault::status(503).on(Endpoint::Token));
-    let began = Instant::now();
+    let began = now();
     world.run_with(&RENEW, &secret(&world), "").failed(6, "503");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -91,7 +108,7 @@ async fn an_answer_to_a_refresh_token_is_waited_for_beyond_the_time() {
 async fn a_clients_own_request_is_not_waited_for_beyond_the_time() {
     let world = World::new().await;
     world.server.inject(Fault::delay(Duration::from_secs(20)));
-    let began = Instant::now();
+    let began = now();
     world.run(&["-p", "robot", "token", "--timeout", "1s"]).failed(6, "");
     assert!(began.elapsed() < Duration::from_secs(10));
 }
@@ -108,7 +125,7 @@ async fn a_command_that_fetches_a_secret_has_the_time_of_the_command_and_ends_wi
     let world = World::new().await;
     let left = world.home.path().join("left");
     with_command(&world, &format!(r#"["sh", "-c", "sleep 300 & echo $! > {}; wait"]"#, left.display()));
-    let began = Instant::now();
+    let began = now();
     // Without a terminal it can ask nobody.
     let mut command = world.command_in_session(false, &["-p", "robot", "token", "--timeout", "2s"]);
     command.stdin(std::process::Stdio::null());
@@ -160,8 +177,8 @@ async fn a_damaged_record_is_told_with_its_place_until_the_next_login() {
     let world = World::new().await;
     world.log_in("json");
     let folder = world.home.path().join(".local/state/butlr-auth/sessions");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let record = files.filter(|path| path.extension().is_some_and(|end| end == "json")).next().unwrap();
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let record = files.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
     std::fs::write(&record, "{").unwrap();
     let token = ["-p", "json", "token"];
     world.run_with(&token, &secret(&world), "").failed(7, "it was set aside as");
