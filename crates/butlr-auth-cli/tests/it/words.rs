@@ -272,11 +272,7 @@ async fn a_profile_that_is_removed_takes_its_earlier_sessions_with_it() {
 #[tokio::test]
 async fn a_profile_that_is_removed_by_force_is_logged_out_and_another_configurations_session_lives() {
     let world = World::new().await;
-    let other = world.file(
-        "other.toml",
-        &Work { username: "bob@example.com", ..Work::of(&world) }.text(&world),
-        0o600,
-    );
+    let other = world.file("other.toml", &Work { params: &[], ..Work::of(&world) }.text(&world), 0o600);
     let other = ["--config", other.to_str().unwrap()];
     let of_other = log_in(&world, &other);
     world.configure(&Work::of(&world).text(&world));
