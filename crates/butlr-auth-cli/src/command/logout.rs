@@ -18,8 +18,8 @@ Examples:
   butlr-auth logout --all        every profile
   butlr-auth logout --local      without asking the server to revoke anything
 
-A profile whose settings were changed, such as its user name, issuer or audience, has another session
-than before; --all ends those of before, too.
+A profile whose user name, issuer or audience was changed has another session than before;
+--all ends those of before, too.
 
 Every process that uses the session finds it ended within seconds. What the server has revoked and
 what not is said for each token; what is not revoked lives until it expires. Where the session cannot

@@ -26,8 +26,8 @@ Examples:
   butlr-auth status --online --check       has the server revoked it?
   butlr-auth status --json | jq .expires_at
 
-A token is for the issuer, endpoints, client, user name and parameters that it was asked for with. With
-other ones a profile has another session; --all shows those of before, too.
+A token is for the issuer, endpoints, client, user name and parameters that it was asked for
+with. With other ones a profile has another session; --all shows those of before, too.
 
 It says what is stored and asks no server, unless --online says so: then Butlr's API, or by introspection
 any other server, is asked about the stored token.";
