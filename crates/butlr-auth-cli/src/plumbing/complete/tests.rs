@@ -30,7 +30,7 @@ fn commands_and_their_options_are_completed() {
     check(&["token", "-f", "ku"], &["kube"]);
     check(&["token", "-qf", "ku"], &["kube"]);
     check(&["completions", "ba"], &["bash"]);
-    check(&["nonsense", "--n"], &["--no-input"]);
+    check(&["nonsense", "--no"], &["--no-input", "--no-retry"]);
 }
 
 #[test]
