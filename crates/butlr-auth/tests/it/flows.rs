@@ -50,6 +50,9 @@ async fn butlr_password_sessions_end_without_a_refresh_endpoint_and_go_on_with_o
     let refresh = base.join_path("/api/v2/refresh");
     let with =
         session(endpoint(&server, Provider::butlr_at(&base).with_butlr_refresh_endpoint(refresh)), &folder);
+    // At another endpoint it is another session: no refresh token goes where it was not issued for.
+    assert_eq!(with.token().await.unwrap_err().kind(), ErrorKind::LoginRequired);
+    let token = with.login(&password(&server)).await.unwrap();
     let renewed = with.renew().await.unwrap();
     assert_ne!(renewed.fingerprint(), token.fingerprint());
     assert!(authorised(&server, &renewed).await);
