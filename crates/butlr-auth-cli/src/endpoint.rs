@@ -124,7 +124,8 @@ impl ProfileEndpoint {
     async fn build(&self) -> Result<HttpTokenEndpoint, Error> {
         let profile = &self.profile;
         tracing::trace!(client_secret = profile.secret.shown(), "set up a client");
-        let secret = profile.secret.fetch("client secret", &self.environment, self.patience.left()).await;
+        let secret =
+            profile.secret.fetch("client secret", &self.environment, self.patience.left() * 9 / 10).await;
         let secret = secret.map_err(into_error)?;
         let network = self.network().await?.clone();
         let provider = self.provider().await?;

@@ -97,7 +97,7 @@ impl Discovery {
     /// Any number of callers cause one look; a caller that leaves causes the next one to look.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidResponse`] if what is there is not metadata of this issuer; else as
+    /// [`ErrorKind::InvalidResponse`](butlr_auth_core::ErrorKind::InvalidResponse) if what is there is not metadata of this issuer; else as
     /// [`exchange`](butlr_auth_core::TokenEndpoint::exchange), unless what was read before can still be used.
     pub async fn metadata(&self) -> Result<Arc<Metadata>, Error> {
         let mut slot = self.kept.lock().await;
@@ -189,7 +189,7 @@ impl HttpTokenEndpoint {
     /// Programs that live for days keep a [`Discovery`] instead.
     ///
     /// # Errors
-    /// As [`Discovery::metadata`], and [`ErrorKind::Configuration`] if the issuer is not a URL that an endpoint may
+    /// As [`Discovery::metadata`], and [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if the issuer is not a URL that an endpoint may
     /// have.
     pub async fn discover(issuer: impl Into<String>) -> Result<HttpTokenEndpointBuilder, Error> {
         Discovery::builder(issuer).build()?.endpoint().await
@@ -260,7 +260,7 @@ impl DiscoveryBuilder {
     /// Builds it. Nothing is asked of the server yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the issuer is not a URL that an endpoint may have, or has a query.
+    /// [`ErrorKind::Configuration`](butlr_auth_core::ErrorKind::Configuration) if the issuer is not a URL that an endpoint may have, or has a query.
     pub fn build(self) -> Result<Discovery, Error> {
         let Self { issuer, http_client, network, clock, timeout, written } = self;
         // It may be the address of the document, or have a query.

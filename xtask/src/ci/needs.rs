@@ -73,6 +73,10 @@ pub(super) const NEEDS: &[Need] = &[
     // Several hosts on one machine.
     Need::of("iproute2", &["ip"], &["iproute2"], TESTS),
     Need::of("python3", &["python3"], &["python3"], TESTS),
+    // What completes commands, and what shows the manual.
+    Need::of("zsh", &["zsh"], &["zsh"], TESTS),
+    Need::of("fish", &["fish"], &["fish"], TESTS),
+    Need::of("groff", &["groff"], &["groff-base"], TESTS),
     // Logs in as a person does.
     Need::of("chromium", &["chromium", "chromedriver"], &["chromium", "chromium-driver"], TESTS),
     Need::of("glewlwyd", &["glewlwyd"], &["glewlwyd"], INTEROP),

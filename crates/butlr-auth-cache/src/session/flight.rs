@@ -38,6 +38,9 @@ pub(super) struct Progress {
     urgent: bool,
 }
 
+/// A renewal to wait for, and whether it was begun for whoever asked.
+pub(super) type Joinable = (watch::Receiver<Progress>, bool);
+
 impl Shared {
     /// Leave to have an exchange under way; `None` where their number is not bounded.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
@@ -91,12 +94,13 @@ impl Shared {
         }
     }
 
-    /// Joins the one renewal, or starts it, and says which; an error if an earlier failure still stands.
-    pub(super) fn join(self: &Arc<Self>, want: Want) -> Result<(watch::Receiver<Progress>, bool), Error> {
+    /// Joins the one renewal, or starts it, and says which; an error if an earlier failure still stands. `None` if one
+    /// has just ended that brought what is wanted.
+    pub(super) fn join(self: &Arc<Self>, want: Want) -> Result<Option<Joinable>, Error> {
         let now = self.setup.clock.boot();
         let mut state = self.state();
         if let Some(flight) = &state.flight {
-            return Ok((flight.clone(), false));
+            return Ok(Some((flight.clone(), false)));
         }
         if let Some(failure) = state.failure.take_if(|failure| failure.0 <= now) {
             tracing::trace!(session = &*self.name, error = %failure.1, "the back-off has passed");
@@ -108,10 +112,14 @@ impl Shared {
         self.start(true, want)
     }
 
-    fn start(self: &Arc<Self>, urgent: bool, want: Want) -> Result<(watch::Receiver<Progress>, bool), Error> {
+    fn start(self: &Arc<Self>, urgent: bool, want: Want) -> Result<Option<Joinable>, Error> {
         let mut state = self.state();
         if let Some(flight) = &state.flight {
-            return Ok((flight.clone(), false));
+            return Ok(Some((flight.clone(), false)));
+        }
+        // What a renewal brings is there before it has ended.
+        if urgent && self.serving(want).is_some() {
+            return Ok(None);
         }
         let (sender, receiver) = watch::channel(Progress { urgent, ..Progress::default() });
         state.flight = Some(receiver.clone());
@@ -131,7 +139,7 @@ impl Shared {
             state.failure = None;
             state.not_before = Duration::ZERO;
         })?;
-        Ok((receiver, true))
+        Ok(Some((receiver, true)))
     }
 }
 

@@ -75,12 +75,13 @@ impl Shared {
             if let Some(token) = self.serving(want) {
                 return Ok(token);
             }
-            let mut flight = match joined
-                .take()
-                .map_or_else(|| self.join(want).map(|joined| Joined::new(joined, began)), Ok)
-            {
-                Ok(flight) => flight,
-                Err(error) => return self.last_resort(error, want),
+            let mut flight = match joined.take() {
+                Some(flight) => flight,
+                None => match self.join(want) {
+                    Ok(Some(flight)) => Joined::new(flight, began),
+                    Ok(None) => continue,
+                    Err(error) => return self.last_resort(error, want),
+                },
             };
             match self.reached(&mut flight, want, deadline).await {
                 Reached::Token(token) => return Ok(token),
@@ -139,7 +140,7 @@ impl Shared {
     }
 
     /// The current token, if it is one that a caller need not wait for.
-    fn serving(&self, want: Want) -> Option<Token> {
+    pub(super) fn serving(&self, want: Want) -> Option<Token> {
         let now = self.setup.clock.boot();
         let current = self.current.load();
         let current = current.as_ref().filter(|current| {

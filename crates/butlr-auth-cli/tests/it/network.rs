@@ -71,8 +71,14 @@ async fn a_proxy_that_refuses_is_exit_3_and_one_that_is_away_6() {
         is_no_moment(token(&world, &[("HTTPS_PROXY", &proxy(status, 0))]), &[said, "PROXY"]);
     }
     token(&world, &[("HTTPS_PROXY", &proxy("503 Busy", 0))]).failed(6, "503");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_away_is_named_and_a_malformed_one_is_exit_3() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    token(&world, &[("HTTPS_PROXY", &format!("http://u:canary@{gone}"))]).failed(6, &gone);
+    // What passes is remembered for the next command: each has a state of its own.
+    token(&world("").await, &[("HTTPS_PROXY", &format!("http://u:canary@{gone}"))]).failed(6, &gone);
+    let world = world("").await;
     for malformed in ["http://canary:port", "socks5://canary:1080", "http:// canary"] {
         let ended =
             token(&world, &[("HTTPS_PROXY", malformed)]).failed(3, "the proxy that HTTPS_PROXY names");

@@ -32,6 +32,9 @@ fn what_is_missing_is_said_before_anything_runs_in_lines_to_copy() {
             "faketime",
             "iproute2",
             "python3",
+            "zsh",
+            "fish",
+            "groff",
             "chromium",
             "glewlwyd",
             "npm"
@@ -40,9 +43,9 @@ fn what_is_missing_is_said_before_anything_runs_in_lines_to_copy() {
     assert_eq!(
         needs.refusal(),
         "the checks need what is not installed: clippy, postgres, pgbouncer, keyring, faketime, iproute2, python3, \
-         chromium, glewlwyd, npm\n\
+         zsh, fish, groff, chromium, glewlwyd, npm\n\
          help: sudo apt-get install --no-install-recommends postgresql pgbouncer gnome-keyring dbus faketime iproute2 \
-         python3 chromium chromium-driver glewlwyd npm\n\
+         python3 zsh fish groff-base chromium chromium-driver glewlwyd npm\n\
          help: rustup component add clippy\n\
          help: or let it be installed: cargo xtask ci --install"
     );
@@ -60,8 +63,19 @@ fn a_step_asks_only_for_what_it_needs() {
 
 #[test]
 fn what_is_left_out_is_not_missed_and_tests_are_told() {
-    let (_folder, places) =
-        machine(&["cc", "cargo-fmt", "cargo-clippy", "git", "strace", "faketime", "ip", "python3"]);
+    let (_folder, places) = machine(&[
+        "cc",
+        "cargo-fmt",
+        "cargo-clippy",
+        "git",
+        "strace",
+        "faketime",
+        "ip",
+        "python3",
+        "zsh",
+        "fish",
+        "groff",
+    ]);
     let without = ["redis", "postgres", "pgbouncer", "keyring", "chromium", "npm", "npm"].map(str::to_owned);
     let needs = Needs::look_in(&[], &without, &places).unwrap();
     assert_eq!(names(&needs.missing), ["glewlwyd"]);
