@@ -156,7 +156,10 @@ fn redirected(answer: &Answer, errand: &Errand<'_>) -> Error {
 fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Error {
     let Errand { host, asked, secrets, .. } = errand;
     let response = response.redacted(secrets);
+    // Codes of the authorization endpoint, which servers use here too.
+    let passes = matches!(response.error.as_str(), "temporarily_unavailable" | "server_error");
     let kind = match kind(answer.status) {
+        ErrorKind::InvalidResponse | ErrorKind::Refused if passes => ErrorKind::ServerFailed,
         ErrorKind::InvalidResponse if answer.status.is_success() => ErrorKind::Refused,
         // Auth0 says so of an account that it has blocked: no wait helps. A session is not given up for it.
         ErrorKind::Throttled

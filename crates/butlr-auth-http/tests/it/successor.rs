@@ -77,6 +77,16 @@ async fn what_a_gateway_says_of_a_silent_server_is_no_answer() {
     assert_eq!(refused("503 Down", "").await.error.delivery(), Delivery::Answered);
 }
 
+#[tokio::test]
+async fn trouble_that_passes_is_temporary_whatever_its_status() {
+    for code in ["temporarily_unavailable", "server_error"] {
+        for status in ["400 Bad Request", "403 Forbidden", "200 OK"] {
+            let refused = refused(status, &format!(r#"{{"error":"{code}"}}"#)).await;
+            assert_eq!(refused.error.kind(), ErrorKind::ServerFailed, "{status} {code}");
+        }
+    }
+}
+
 // Security: D5.
 #[tokio::test]
 async fn an_answer_to_a_refresh_token_is_waited_for_beyond_the_deadline_of_other_requests() {
