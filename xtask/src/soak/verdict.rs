@@ -197,7 +197,7 @@ impl Observations {
 
     /// A caller whose token has ended learns that the store is away, or that a renewal waits for it.
     fn excuses(&self, kind: &str) -> bool {
-        !self.outages.is_empty() && ["Storage", "Busy"].contains(&kind)
+        !self.outages.is_empty() && ["StoreUnreachable", "Storage", "Busy"].contains(&kind)
     }
 
     fn not_recovered(&self) -> u64 {
