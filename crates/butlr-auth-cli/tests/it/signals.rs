@@ -7,7 +7,7 @@ use butlr_auth_testkit::{Endpoint, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::world::World;
+use crate::world::{PROGRAM, World};
 
 const ANSWER_TAKES: Duration = Duration::from_millis(400);
 
@@ -92,11 +92,10 @@ async fn a_second_signal_leaves_at_once() {
 /// As `nohup` does, and a shell for what it starts with `&`.
 fn ignoring(world: &World, arguments: &[&str]) -> Command {
     let mut command = world.command(&[]);
-    let program = command.get_program().to_owned();
     let variables: Vec<_> =
         command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
     command = Command::new("sh");
-    command.args(["-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh"]).arg(program).args(arguments);
+    command.args(["-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh"]).arg(PROGRAM).args(arguments);
     command.env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -9,6 +9,11 @@ use butlr_auth_testkit::{AuthorizationServer, Builder};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_butlr-auth");
+
+/// A runner in the background ignores signals, and so would the program that it starts.
+const HEEDED: &str = "--default-signal=HUP,INT,QUIT,TERM";
+
 pub(crate) struct World {
     pub(crate) server: AuthorizationServer,
     pub(crate) home: TempDir,
@@ -81,13 +86,15 @@ impl World {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.configured(Command::new(env!("CARGO_BIN_EXE_butlr-auth")), arguments)
+        let mut program = Command::new("/usr/bin/env");
+        program.args([HEEDED, PROGRAM]);
+        self.configured(program, arguments)
     }
 
     /// The same in a session of its own, whose terminal is at stdin if `terminal` says so: without, it has none.
     pub(crate) fn command_in_session(&self, terminal: bool, arguments: &[&str]) -> Command {
         let mut session = Command::new("setsid");
-        session.args(terminal.then_some("--ctty")).arg("--").arg(env!("CARGO_BIN_EXE_butlr-auth"));
+        session.args(terminal.then_some("--ctty")).args(["--", "/usr/bin/env", HEEDED, PROGRAM]);
         self.configured(session, arguments)
     }
 
