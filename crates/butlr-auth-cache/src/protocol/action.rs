@@ -106,10 +106,8 @@ pub(crate) enum Input {
     HoldBusy,
     HoldUnsupported,
     HoldFailed,
-    /// The record was replaced; the request to do so was made at this boot time.
-    Swapped {
-        asked_at: Duration,
-    },
+    /// The record was replaced.
+    Swapped,
     Conflict,
     SwapFailed,
     Answer(Answer),

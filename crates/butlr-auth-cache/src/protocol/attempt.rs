@@ -14,8 +14,8 @@ mod settle;
 /// A lease whose beat stands still for this long, on the observer's own boot clock, may be taken.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(6);
 
-/// A refresh token leaves only this long after the last acknowledged beat, so that a holder that was paused finds
-/// out before it sends.
+/// A refresh token leaves only this long after the last acknowledged beat or claim, so that a holder that was paused
+/// finds out before it sends, and the record says within as much when the request left.
 const GUARD: Duration = Duration::from_secs(3);
 
 /// A refresh token is presented at most this often in one attempt.
@@ -270,15 +270,14 @@ impl Attempt {
             (Phase::Holding, _) if !self.terms.rotates => self.send(now),
             (Phase::Holding, _) => self.done(Outcome::StorageFailed),
 
-            (Phase::Healing, Input::Swapped { .. }) => {
+            (Phase::Healing, Input::Swapped) => {
                 self.base = self.next.take();
                 self.notices.push(Event::Healed);
                 self.decide(now)
             }
-            (Phase::Claiming, Input::Swapped { asked_at }) => {
+            (Phase::Claiming, Input::Swapped) => {
                 self.base = self.next.take();
                 self.notices.append(&mut self.claiming);
-                self.acknowledged = asked_at;
                 self.send(now)
             }
             (Phase::Healing | Phase::Claiming, Input::Conflict) => self.restart(),
@@ -286,19 +285,20 @@ impl Attempt {
             (Phase::Healing | Phase::Claiming, _) => self.done(Outcome::StorageFailed),
 
             (Phase::Sending, Input::Answer(answer)) => self.answered(answer, now),
-            (Phase::Pausing, _) => self.send(now),
+            // Claimed once more, so that the record says when it left.
+            (Phase::Pausing, _) => self.claim_with(self.sent, now),
 
             (Phase::Settling, Input::Conflict) if self.restarts < RESTARTS => {
                 self.restarts += 1;
                 self.load(Goal::Settle)
             }
-            (Phase::Settling, Input::Swapped { .. }) => {
+            (Phase::Settling, Input::Swapped) => {
                 self.base = self.next.take();
                 self.done(Outcome::Failed)
             }
             (Phase::Settling, _) => self.done(Outcome::Failed),
 
-            (Phase::Committing, Input::Swapped { .. }) => {
+            (Phase::Committing, Input::Swapped) => {
                 self.base = self.next.take();
                 self.unpersisted = false;
                 if self.received.as_ref().is_some_and(|received| received.stranger) {
@@ -314,7 +314,7 @@ impl Attempt {
             }
             (Phase::Committing | Phase::Orphaning, Input::Conflict) => self.load(Goal::Rebase),
             (Phase::Committing, _) => self.keep_trying_to_persist(),
-            (Phase::Orphaning, Input::Swapped { .. }) => {
+            (Phase::Orphaning, Input::Swapped) => {
                 self.base = self.next.take();
                 self.notices.push(Event::Orphaned);
                 self.done(Outcome::Superseded)
@@ -324,7 +324,7 @@ impl Attempt {
             (Phase::Refusing, Input::Conflict) => self.load(Goal::Recheck),
             (Phase::Refusing, input) => {
                 let state = self.next.as_ref().map(|next| next.state);
-                if matches!(input, Input::Swapped { .. }) {
+                if matches!(input, Input::Swapped) {
                     self.base = self.next.take();
                 }
                 let (why, event) = match state {

@@ -238,6 +238,8 @@ impl Attempt {
         self.fence = next.fence;
         self.generation = next.generation;
         self.epoch = Some(next.epoch);
+        // What the record says of the request is from now, whenever it is written.
+        self.acknowledged = now.boot;
         if self.sent != token {
             self.sent = token;
             self.presented = 0;
@@ -258,8 +260,8 @@ impl Attempt {
         self.presented += 1;
         self.sent_at = Some(now);
         self.phase = Phase::Sending;
-        let guarded = self.terms.rotates && self.holding != Holding::Held;
-        Action::Send { token: self.sent, not_after: guarded.then(|| self.acknowledged + GUARD) }
+        let not_after = self.terms.rotates.then(|| self.acknowledged + GUARD);
+        Action::Send { token: self.sent, not_after }
     }
 
     /// What this process remembers, if the store has lost it. A store that knows of the remembered refresh token that

@@ -50,6 +50,8 @@ impl Attempt {
             },
             Answer::TooLate => {
                 self.presented = self.presented.saturating_sub(1);
+                // Nothing has left.
+                self.sent_at = None;
                 if self.presented == 0 {
                     return self.restart();
                 }

@@ -135,7 +135,7 @@ impl World {
             return Input::SwapFailed;
         }
         task.version = self.store.version;
-        Input::Swapped { asked_at: self.now }
+        Input::Swapped
     }
 
     /// The request reaches the server, or not; and so does the answer.

@@ -133,3 +133,24 @@ fn a_memory_does_not_heal_over_what_the_store_knows_of_its_token() {
     assert!(matches!(ledger.state, State::NeedsLogin { .. }), "{ledger:#?}");
     assert_eq!(world.finding, None);
 }
+
+// Security: D5.
+#[test]
+fn a_holder_that_slept_over_its_claim_says_anew_when_its_request_leaves() {
+    // One slept before the claim was written, one after.
+    for asleep in [swapping, |doing: &Doing| matches!(doing, Doing::Next(Action::Send { .. }))] {
+        let mut world = world(true);
+        until(&mut world, 0, asleep);
+        world.make(Move::Pause(0));
+        world.now += Duration::from_secs(40);
+        world.make(Move::Resume(0));
+        die_with_the_answer(&mut world, 0);
+        // Whoever finds it dead waits until that request cannot be under way any more.
+        let died_at = world.now;
+        finish(&mut world, 1);
+        assert_eq!((world.finding, world.tally.exchanges), (None, 1));
+        world.now = died_at + Duration::from_secs(31);
+        finish(&mut world, 2);
+        assert_eq!((world.finding, world.tally.exchanges), (None, 2));
+    }
+}

@@ -66,9 +66,8 @@ impl Flight {
     }
 
     pub(super) async fn swap(&mut self, next: Ledger) -> Input {
-        let asked_at = self.shared.setup.clock.boot();
         match self.write(next).await {
-            Ok(true) => Input::Swapped { asked_at },
+            Ok(true) => Input::Swapped,
             Ok(false) => Input::Conflict,
             Err(error) => {
                 self.error = Some(error);
