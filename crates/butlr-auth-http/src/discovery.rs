@@ -326,9 +326,9 @@ pub(crate) fn good_for(headers: &HeaderMap) -> Duration {
     asked.unwrap_or(USUALLY).clamp(AT_LEAST, AT_MOST)
 }
 
-/// Of two failures, the one that says more: a document that is there and wrong, before a redirect, before one that is
-/// not there.
+/// Of two failures, the one that says more: a document that is there and wrong, before a trouble that passes, before a
+/// redirect, before one that is not there.
 fn more_telling(first: Error, second: Error) -> Error {
-    let says = |error: &Error| (error.status() == Some(200), error.hint().is_some());
+    let says = |error: &Error| (error.status() == Some(200), error.is_transient(), error.hint().is_some());
     if says(&second) > says(&first) { second } else { first }
 }

@@ -121,6 +121,20 @@ async fn e2_the_second_place_serves_where_the_first_is_empty_or_closed() {
 }
 
 #[tokio::test]
+async fn a_trouble_that_passes_is_told_before_a_document_that_is_not_there() {
+    for status in ["429 Busy", "502 Bad Gateway", "503 Away", "504 Late"] {
+        for (in_trouble, absent) in [(OAUTH, OPENID), (OPENID, OAUTH)] {
+            let server = Server::start().await;
+            server.put_status(in_trouble, status);
+            server.put_status(absent, "404 Not Found");
+            let error = server.refused().await;
+            assert!(error.is_transient(), "{in_trouble}: {error}");
+            assert_eq!(error.status().map(|code| code.to_string()), Some(status[..3].to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_document_is_completed_by_the_other() {
     let server = Server::start().await;
     server.put(OAUTH, &BASIC, "");
