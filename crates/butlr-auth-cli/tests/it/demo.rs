@@ -25,6 +25,23 @@ fn the_tour_proves_every_step() {
 }
 
 #[tokio::test]
+async fn serve_prints_the_environment_as_one_document() {
+    let world = World::new().await;
+    let mut server = world.command(&["--json", "demo", "--serve"]).stderr(Stdio::null()).spawn().unwrap();
+    let line = BufReader::new(server.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let document: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let variables: Vec<(&str, &str)> = document["environment"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    world.run_with(&["token"], &variables, "").succeeded();
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[tokio::test]
 async fn serve_prints_the_environment_to_use_and_ends_on_a_signal() {
     let world = World::new().await;
     let config = world.home.path().join("demo.toml");

@@ -5,6 +5,7 @@ use std::io;
 use butlr_auth::ErrorKind;
 use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Rotation};
 
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{Arguments, RefreshTokens, profiles};
@@ -45,7 +46,14 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         profiles::write(&server, path)?;
         context.output.note(&format!("wrote a profile for every flow to {}", path.display()));
     }
-    context.output.result(environment(&server, arguments.shell)?.as_bytes())?;
+    if context.output.is_json() {
+        let variables: Map<String, Value> =
+            variables(&server).map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
+        context.output.document(&json!({ "environment": variables }))?;
+    } else {
+        let lines: Zeroizing<String> = shell::lines(variables(&server), arguments.shell)?;
+        context.output.result(lines.as_bytes())?;
+    }
     context
         .output
         .note("serving until Ctrl-C; the page of the authorization code flow shows its sample login");
@@ -65,15 +73,14 @@ fn unheard(error: &io::Error, port: u16) -> Failure {
     }
 }
 
-/// The environment to use, one variable a line.
-fn environment(server: &AuthorizationServer, for_a_shell: bool) -> Result<Zeroizing<String>, Failure> {
+/// The environment to use.
+fn variables(server: &AuthorizationServer) -> [(&'static str, &str); 5] {
     let (client, user) = (server.client(), server.user());
-    let variables = [
+    [
         (environment::BASE_URL, server.base_url()),
         (environment::CLIENT_ID, &client.id),
         (environment::CLIENT_SECRET, &client.secret),
         (environment::USERNAME, &user.username),
         (environment::PASSWORD, &user.password),
-    ];
-    shell::lines(variables, for_a_shell)
+    ]
 }
