@@ -1,5 +1,6 @@
 //! `cargo xtask release`: one version for all crates, prepared in one commit, published in one go.
 
+mod downstream;
 mod prepare;
 mod publish;
 #[cfg(test)]

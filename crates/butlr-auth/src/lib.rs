@@ -136,3 +136,22 @@ mod guides {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// The programs that the packages' own front pages show.
+#[cfg(doctest)]
+mod packages {
+    #[doc = include_str!("../../butlr-auth-cache/README.md")]
+    mod cache {}
+    #[doc = include_str!("../../butlr-auth-core/README.md")]
+    mod core {}
+    #[cfg(feature = "sqlite")]
+    #[doc = include_str!("../README.md")]
+    mod facade {}
+    #[doc = include_str!("../../butlr-auth-http/README.md")]
+    mod http {}
+    #[doc = include_str!("../../butlr-auth-testkit/README.md")]
+    mod testkit {}
+    #[cfg(feature = "verify")]
+    #[doc = include_str!("../../butlr-auth-verify/README.md")]
+    mod verify {}
+}

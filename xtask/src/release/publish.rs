@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use xshell::cmd;
 
-use super::{current_version, demand_clean_tree};
+use super::{current_version, demand_clean_tree, downstream};
 use crate::ci;
 use crate::deps::Graph;
 use crate::workspace::{Member, Workspace};
@@ -37,6 +37,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let order = in_dependency_order(&Graph::new(&workspace.metadata()?)?, names);
     println!("\nin this order: {}", order.join(", "));
     package(workspace, &order)?;
+    downstream::check(workspace, &order, &version.to_string())?;
 
     if options.execute {
         upload(workspace, &order, &version.to_string())

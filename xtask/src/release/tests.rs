@@ -6,6 +6,7 @@ use semver::Version;
 use toml_edit::DocumentMut;
 use xshell::{Shell, cmd};
 
+use super::downstream::Readme;
 use super::prepare::{self, roll, set_requirements, set_version};
 use super::publish::in_dependency_order;
 use crate::deps::sketch;
@@ -153,4 +154,32 @@ fn first_release_keeps_the_version_of_the_manifest() {
     assert!(workspace.is_clean().unwrap());
     assert!(workspace.read("CHANGELOG.md").unwrap().contains("## [0.1.0] - "));
     assert!(prepare::run(&workspace, &version("0.1.0")).is_err());
+}
+
+#[test]
+fn readme_says_how_a_crate_is_added_and_what_program_runs() {
+    let text = "\
+# ours
+
+```console
+$ cargo add ours --features sqlite   # a store that survives
+$ cargo run
+```
+
+```toml
+ours = \"0.1\"
+```
+
+```rust,no_run
+fn main() {}
+```
+
+```rust
+fn another() {}
+```
+";
+    let readme = Readme::read(text);
+    assert_eq!(readme.commands, [["add", "ours", "--features", "sqlite"]]);
+    assert_eq!(readme.program.as_deref(), Some("fn main() {}"));
+    assert!(Readme::read("# ours\n\nNothing more.\n").commands.is_empty());
 }
