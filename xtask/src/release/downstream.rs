@@ -59,7 +59,12 @@ pub(super) fn check(workspace: &Workspace, order: &[String], version: &str) -> R
     for (name, readme) in &installed {
         println!("\n{name}, installed from its package");
         for words in &readme.commands {
-            cmd!(shell, "cargo {words...} --debug --locked --root installed").run()?;
+            // What is installed is no project's: Cargo looks for no settings here by itself.
+            cmd!(
+                shell,
+                "cargo --config .cargo/config.toml {words...} --quiet --debug --locked --root installed"
+            )
+            .run()?;
         }
     }
     let server = Served::start(&bin.join("butlr-auth"))?;
@@ -72,7 +77,7 @@ pub(super) fn check(workspace: &Workspace, order: &[String], version: &str) -> R
         cmd!(shell, "cargo new --quiet --vcs none {project}").run()?;
         let _inside = shell.push_dir(&project);
         for words in &readme.commands {
-            cmd!(shell, "cargo {words...}").run()?;
+            cmd!(shell, "cargo {words...} --quiet").run()?;
         }
         let program =
             readme.program.as_ref().with_context(|| format!("the README of {name} has no program"))?;
@@ -88,7 +93,9 @@ fn unpack(workspace: &Workspace, registry: &Path, name: &str) -> Result<PathBuf>
     let archive = workspace.root.join(format!("target/package/{name}.crate"));
     cmd!(shell, "tar -xf {archive} -C {registry}").quiet().run()?;
     let package = registry.join(name);
-    fs::write(package.join(".cargo-checksum.json"), r#"{"files":{}}"#)?;
+    let sum = cmd!(shell, "sha256sum {archive}").quiet().read()?;
+    let sum = sum.split_whitespace().next().context("sha256sum prints a sum")?;
+    fs::write(package.join(".cargo-checksum.json"), format!(r#"{{"files":{{}},"package":"{sum}"}}"#))?;
     Ok(package)
 }
 

@@ -35,14 +35,21 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let members: Vec<Member> = workspace.members()?.into_iter().filter(Member::is_published).collect();
     let names: Vec<String> = members.into_iter().map(|member| member.name).collect();
     let order = in_dependency_order(&Graph::new(&workspace.metadata()?)?, names);
-    println!("\nin this order: {}", order.join(", "));
+    println!("\n{} packages are made, and each is built from its package: minutes", order.len());
     package(workspace, &order)?;
     downstream::check(workspace, &order, &version.to_string())?;
 
     if options.execute {
         upload(workspace, &order, &version.to_string())
     } else {
-        println!("\n{} packages of {version} build; nothing was uploaded (--execute does)", order.len());
+        println!("\nnothing was uploaded. With --execute, in this order, and only what the registry lacks:");
+        for name in &order {
+            let archive = workspace.root.join(format!("target/package/{name}-{version}.crate"));
+            println!("  {name} {version}, {} KiB", std::fs::metadata(archive)?.len().div_ceil(1024));
+        }
+        println!(
+            "then the tag v{version} on this commit; it is shown to others by `git push origin v{version}`"
+        );
         if !prepared {
             println!("{version} has no section in CHANGELOG.md yet: cargo xtask release prepare");
         }
@@ -57,7 +64,8 @@ fn package(workspace: &Workspace, order: &[String]) -> Result<()> {
     let target = workspace.root.join("target");
     let packages = order.iter().flat_map(|name| ["--package", name]);
     // Said aloud, the target directory is shared by all packages: third-party crates are built once.
-    let mut command = cmd!(shell, "cargo package --locked {packages...}").env("CARGO_TARGET_DIR", target);
+    let mut command =
+        cmd!(shell, "cargo package --quiet --locked {packages...}").env("CARGO_TARGET_DIR", target);
     if !workspace.is_clean()? {
         println!("changes that are not committed are packaged, too");
         command = command.arg("--allow-dirty");
