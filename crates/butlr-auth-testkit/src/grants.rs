@@ -80,6 +80,16 @@ pub(crate) enum Spent {
     Refused { reuse: bool },
 }
 
+/// What an access token is for: a server that hands out one while it lives hands it out for the same alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AccessTokenUse {
+    pub(crate) client_id: String,
+    pub(crate) subject: String,
+    pub(crate) scope: Vec<String>,
+    pub(crate) audience: Vec<String>,
+    pub(crate) family: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AccessToken {
     pub(crate) expires_at: u64,
@@ -94,6 +104,8 @@ pub(crate) struct Grants {
     families: Vec<Family>,
     refresh_tokens: HashMap<String, RefreshToken>,
     access_tokens: HashMap<String, AccessToken>,
+    /// The value and the id of the newest access token for each use, where it is handed out again.
+    standing: HashMap<AccessTokenUse, (String, String)>,
     sweep_at: usize,
 }
 
@@ -223,6 +235,27 @@ impl Grants {
             self.sweep_at = (self.access_tokens.len() * 2).max(4096);
         }
         self.access_tokens.insert(id, token);
+    }
+
+    /// Remembers a token to hand out again.
+    pub(crate) fn keep_access_token(&mut self, of: AccessTokenUse, value: String, id: String) {
+        self.standing.insert(of, (value, id));
+    }
+
+    /// The token that stands for a use while it lives, and what remains of its life; a slide makes that a whole one.
+    pub(crate) fn standing_access_token(
+        &mut self,
+        of: &AccessTokenUse,
+        now: u64,
+        slide: Option<u64>,
+    ) -> Option<(String, u64)> {
+        let (value, id) = self.standing.get(of)?;
+        let token =
+            self.access_tokens.get_mut(id).filter(|token| token.expires_at > now && !token.revoked)?;
+        if let Some(lifetime) = slide {
+            token.expires_at = now + lifetime;
+        }
+        Some((value.clone(), token.expires_at - now))
     }
 
     pub(crate) fn access_token(&self, id: &str) -> Option<AccessToken> {

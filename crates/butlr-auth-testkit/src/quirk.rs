@@ -77,6 +77,13 @@ quirks! {
     ExpiresInMissing = "expires-in-missing", "gateways in front of issuers of JWTs";
     /// A token response has neither `expires_in` nor a refresh token, and its access token names no end of its own.
     EndlessTokens = "endless-tokens", "GitHub's OAuth apps, Shopify, Notion";
+    /// A request for tokens brings the access token that was issued before, while that one lives, and says what remains
+    /// of its life.
+    SameTokenRemaining = "same-token-remaining", "WSO2, PayPal, Strava";
+    /// As `same-token-remaining`, but the answer says a whole life each time: the token ends before it should.
+    SameTokenFull = "same-token-full", "gateways that cache answers";
+    /// As `same-token-remaining`, and the token's life begins anew with each answer.
+    SameTokenSliding = "same-token-sliding", "servers that keep one token per client and extend it";
     /// A code brings a refresh token only if `offline_access` was asked for with `prompt=consent`.
     RefreshNeedsConsent = "refresh-needs-consent", "oidc-provider of Node.js, Google in other words";
     /// As `refresh-needs-consent`, and the metadata announce the values of `prompt`.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Quirk;
 use crate::butlr::{ApiSchema, Estate, schema};
 use crate::fault::Faults;
-use crate::grants::{AccessToken, Authorization, Grants};
+use crate::grants::{AccessToken, AccessTokenUse, Authorization, Grants};
 use crate::journal::JournalWriter;
 use crate::keys::{self, KeyRing};
 use crate::oauth::{AuthorizationRequest, DeviceCodes, PushedRequests, Tickets};
@@ -113,6 +113,13 @@ impl State {
         self.settings.quirks.contains(&quirk)
     }
 
+    /// Whether an access token is handed out again while it lives.
+    fn hands_out_again(&self) -> bool {
+        [Quirk::SameTokenRemaining, Quirk::SameTokenFull, Quirk::SameTokenSliding]
+            .iter()
+            .any(|quirk| self.has(*quirk))
+    }
+
     // A panic while one of these locks is held would be a defect of this server; what the lock
     // protects is changed in single steps, so the next request may go on with it.
 
@@ -145,7 +152,22 @@ impl State {
     ) -> io::Result<IssuedAccessToken> {
         let now = self.clock.now();
         let lifetime = millis(self.settings.access_token_lifetime);
+        let standing = self.hands_out_again().then(|| AccessTokenUse {
+            client_id: authorization.client_id.clone(),
+            subject: authorization.subject.clone(),
+            scope: scope.to_vec(),
+            audience: authorization.audience.clone(),
+            family,
+        });
+        if let Some(of) = &standing {
+            let slide = self.has(Quirk::SameTokenSliding).then_some(lifetime);
+            if let Some((value, remains)) = self.grants().standing_access_token(of, now, slide) {
+                let said = if self.has(Quirk::SameTokenFull) { lifetime } else { remains };
+                return Ok(IssuedAccessToken { value, lifetime: said });
+            }
+        }
         let expires_at = now + lifetime;
+        let names_no_end = self.has(Quirk::EndlessTokens) || self.has(Quirk::SameTokenSliding);
         let claims = AccessClaims {
             iss: self.base_url.clone(),
             sub: authorization.subject.clone(),
@@ -154,13 +176,18 @@ impl State {
             iat: now / 1000,
             // Whole seconds are all that a JWT's readers can be trusted with. Rounded down, a
             // token would die before `expires_in` has passed; the exact end is kept beside it.
-            exp: (!self.has(Quirk::EndlessTokens)).then_some(expires_at.div_ceil(1000)),
+            exp: (!names_no_end).then_some(expires_at.div_ceil(1000)),
             jti: random::token(16),
             scope: scope.join(" "),
         };
         let value = self.keys().sign(ACCESS_TOKEN_TYPE, &claims)?;
         let token = AccessToken { expires_at, family, revoked: false };
-        self.grants().remember_access_token(claims.jti, token, now);
+        let mut grants = self.grants();
+        grants.remember_access_token(claims.jti.clone(), token, now);
+        if let Some(of) = standing {
+            grants.keep_access_token(of, value.clone(), claims.jti);
+        }
+        drop(grants);
         Ok(IssuedAccessToken { value, lifetime })
     }
 

@@ -54,6 +54,36 @@ async fn what_is_harmless_needs_no_line() {
 }
 
 #[tokio::test]
+async fn a_token_that_stands_is_the_answer_to_a_renewal() {
+    for quirk in [Quirk::SameTokenRemaining, Quirk::SameTokenFull, Quirk::SameTokenSliding] {
+        let world = with(quirk).await;
+        let first = token(&world, "robot").succeeded().stdout;
+        for arguments in [&["--force-refresh"][..], &["--min-ttl", "2d"]] {
+            let before = world.server.journal().token_requests();
+            let arguments = [&["-p", "robot", "token"], arguments].concat();
+            let ended = world.run(&arguments).succeeded();
+            assert_eq!(ended.stdout, first, "{quirk}: {arguments:?}");
+            assert!(world.server.journal().token_requests() <= before + 1, "{quirk}: {arguments:?}");
+        }
+        assert_eq!(token(&world, "robot").succeeded().stdout, first, "{quirk}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_on_arrival_is_printed_with_a_warning() {
+    let world = with(Quirk::ExpiresInZero).await;
+    let mut printed = Vec::new();
+    for asked in 1..=2 {
+        let ended = token(&world, "robot");
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(ended.stderr.starts_with("warning:"), "{}", ended.stderr);
+        assert_eq!(world.server.journal().token_requests(), asked);
+        printed.push(ended.stdout);
+    }
+    assert_ne!(printed[0], printed[1], "nobody else gets it");
+}
+
+#[tokio::test]
 async fn a_token_type_of_the_servers_own_is_a_setting_that_the_error_names() {
     let world = with(Quirk::BotTokenType).await;
     token(&world, "robot").failed(5, "`bearer_types`");

@@ -1,6 +1,7 @@
 //! Habits of servers that exist: each changes what it says it does, and the tokens stay good.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use butlr_auth_testkit::{AuthorizationServer, Quirk};
 use serde_json::{Value, json};
@@ -229,5 +230,37 @@ async fn staying_logged_in_takes_consent_in_the_quirks_way() {
         }
         let metadata = get(&server, "/.well-known/openid-configuration").await.json();
         assert_eq!(metadata.get("prompt_values_supported").is_some(), quirk == Quirk::AnnouncedConsent);
+    }
+}
+
+#[tokio::test]
+async fn a_token_stands_for_all_its_life_in_the_quirks_way() {
+    for quirk in [Quirk::SameTokenRemaining, Quirk::SameTokenFull, Quirk::SameTokenSliding] {
+        let server =
+            AuthorizationServer::builder().access_token_lifetime(Duration::from_secs(3600)).quirk(quirk);
+        let server = server.start().await.unwrap();
+        let mut last = tokens(&server).await;
+        let first = last.member("access_token");
+        let whole = last.json()["expires_in"].as_u64().unwrap();
+        for passed in [600, 1200] {
+            server.advance_time(Duration::from_secs(600));
+            let form = [("grant_type", "refresh_token"), ("refresh_token", &*last.member("refresh_token"))];
+            last = token(&server, server.client(), &form).await;
+            assert_eq!(last.member("access_token"), first, "{quirk}");
+            let said = last.json()["expires_in"].as_u64().unwrap();
+            let remains = whole - passed;
+            match quirk {
+                Quirk::SameTokenRemaining => assert!((remains - 5..=remains).contains(&said), "{said}"),
+                _ => assert_eq!(said, whole, "{quirk}"),
+            }
+        }
+        // What is said of the end is true but for the one that repeats itself.
+        server.advance_time(Duration::from_secs(whole - 1300));
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &*last.member("refresh_token"))];
+        let near = token(&server, server.client(), &form).await.member("access_token");
+        assert_eq!(near, first, "{quirk}");
+        server.advance_time(Duration::from_secs(200));
+        let read = graphql(&server, &first, "{ sites { data { id } } }").await;
+        assert_eq!(read.status == 200, quirk == Quirk::SameTokenSliding, "{quirk}");
     }
 }
