@@ -23,6 +23,7 @@ mod worker;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use butlr_auth_testkit::Quirk;
 use butlr_auth_testkit::servers::ServerError;
 use clap::ValueEnum;
 use jiff::SignedDuration;
@@ -68,6 +69,15 @@ pub(crate) struct Options {
     /// How long the server takes over a request at which a process is killed or stopped
     #[arg(long, value_parser = duration, default_value = "200ms")]
     delay: Duration,
+    /// Lets the server hand out one access token for all its life, and say this of how long that is
+    #[arg(long, value_enum, conflicts_with_all = ["kill", "pause", "outage"])]
+    same_token: Option<SameToken>,
+    /// Lets the server take up to so long over each token request, before it acts or after
+    #[arg(long, value_parser = duration, conflicts_with = "outage")]
+    slow: Option<Duration>,
+    /// Lets callers give up after so long
+    #[arg(long, value_parser = duration)]
+    patience: Option<Duration>,
     /// The headline: 32 processes of 1,000 tasks for ten minutes, unless said otherwise
     #[arg(long)]
     full: bool,
@@ -97,6 +107,27 @@ enum Store {
     Postgres,
 }
 
+/// What a server says of the life of a token that it hands out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SameToken {
+    /// What remains of it
+    Remaining,
+    /// A whole life, although it ends when it ends
+    Full,
+    /// A whole life, and so it is: it begins anew with each answer
+    Sliding,
+}
+
+impl SameToken {
+    fn quirk(self) -> Quirk {
+        match self {
+            Self::Remaining => Quirk::SameTokenRemaining,
+            Self::Full => Quirk::SameTokenFull,
+            Self::Sliding => Quirk::SameTokenSliding,
+        }
+    }
+}
+
 impl Store {
     fn has_server(self) -> bool {
         matches!(self, Self::Redis | Self::Postgres)
@@ -121,6 +152,10 @@ struct Plan {
     lease: bool,
     grace: Duration,
     delay: Duration,
+    same_token: Option<SameToken>,
+    /// How long the server takes at most over any token request.
+    slow: Option<Duration>,
+    patience: Option<Duration>,
 }
 
 /// Where a holder dies or stops: the crash table of the design of the refresh protocol.
@@ -194,15 +229,43 @@ pub(crate) fn small(workspace: &Workspace, is_left_out: &dyn Fn(&str) -> bool) -
             lease: store.has_server(),
             grace: Duration::ZERO,
             delay: Duration::from_millis(200),
+            same_token: None,
+            slow: None,
+            patience: None,
         };
-        match conductor::run(&plan) {
-            Err(error) if is_skipped(&error) => eprintln!("SKIPPED soak in {store:?}: {error}"),
-            outcome => conclude(outcome?, false)?,
+        play(&plan)?;
+        let calm = Plan { freeze: None, lease: false, ..plan };
+        match store {
+            // Lives of which the second half is asked about again and again.
+            Store::File => {
+                play(&Plan { same_token: Some(SameToken::Remaining), lifetime: SHORT_LIFE, ..calm })?
+            }
+            Store::Sqlite => play(&Plan { same_token: Some(SameToken::Full), lifetime: SHORT_LIFE, ..calm })?,
+            Store::Encrypted => play(&Plan {
+                rows: Row::KILLS.to_vec(),
+                grace: Duration::from_secs(30),
+                slow: Some(Duration::from_secs(2)),
+                patience: Some(Duration::from_millis(500)),
+                duration: Duration::from_secs(25),
+                ..calm
+            })?,
+            _ => {}
         }
-        println!();
     }
     drill::logout(20, false)?;
     cli::run(workspace, 5, false)
+}
+
+/// How long a token lives that a server hands out again, in a run of some seconds.
+const SHORT_LIFE: Duration = Duration::from_secs(6);
+
+fn play(plan: &Plan) -> Result<()> {
+    match conductor::run(plan) {
+        Err(error) if is_skipped(&error) => eprintln!("SKIPPED soak in {:?}: {error}", plan.store),
+        outcome => conclude(outcome?, false)?,
+    }
+    println!();
+    Ok(())
 }
 
 /// Whether all that is wrong is a server that is not installed on a developer's machine.
@@ -245,6 +308,9 @@ impl Options {
             lease: self.lease || self.store.has_server(),
             grace: self.grace,
             delay: self.delay,
+            same_token: self.same_token,
+            slow: self.slow,
+            patience: self.patience,
         })
     }
 }

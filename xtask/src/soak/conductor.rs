@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use butlr_auth_cache::{Session, SessionState};
@@ -17,10 +17,10 @@ use super::child::{Message, Worker};
 use super::database::Database;
 use super::outage::Outages;
 use super::place::{Place, private};
-use super::strike::Strikes;
+use super::strike::{Strikes, slow_down};
 use super::verdict::{Observations, Seen, Strike, Verdict};
 use super::wire::{Line, Part, Settings, micros};
-use super::{Plan, Row, Store};
+use super::{Plan, Row, SameToken, Store};
 
 /// How often the conductor looks around when no worker says anything.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -72,6 +72,7 @@ impl Scene {
             .reuse_interval(plan.grace)
             .successor(if sleeps { Successor::Sibling } else { Successor::Same })
             .journal_file(folder.path().join(JOURNAL));
+        let server = plan.same_token.into_iter().fold(server, |server, kind| server.quirk(kind.quirk()));
         let server = runtime.block_on(server.start())?;
         let (place, database) = Place::make(plan.store, folder.path())?;
         runtime.block_on(place.prepare())?;
@@ -88,6 +89,8 @@ impl Scene {
             place,
             tickets,
             lease: plan.lease,
+            learns_ends: plan.same_token == Some(SameToken::Full),
+            patience: plan.patience,
         };
         let session = Session::builder(settings.endpoint()?).store(settings.place.open()?).open()?;
         Ok(Self { server, settings, session, runtime, database, folder })
@@ -128,14 +131,16 @@ impl Conductor {
     fn new(plan: &Plan, mut scene: Scene, to: Sender<Message>) -> Self {
         let strikes = Strikes::new(plan, &scene.settings.tickets);
         let outages = Outages::new(scene.database.take(), plan.freeze);
-        let observations = Observations {
+        let mut observations = Observations {
             lifetime: micros(plan.lifetime),
             grace: plan.grace,
             lease: plan.lease,
+            same_token: plan.same_token,
             ..Observations::default()
         };
         let plan = plan.clone();
         let clock = SystemClock::new();
+        observations.wall_zero = wall_zero(&clock);
         let (workers, ended, stopping) = (Vec::new(), 0, false);
         Self { plan, scene, to, workers, ended, stopping, strikes, outages, observations, clock }
     }
@@ -146,6 +151,7 @@ impl Conductor {
             self.scene.log_in()?;
         }
         self.observations.logins.push(0);
+        slow_down(&self.scene.server, self.plan.slow);
         for number in 0..self.plan.processes {
             self.workers.push(Worker::start(number, &self.scene.settings, &self.to)?);
         }
@@ -278,4 +284,11 @@ impl Conductor {
             hits.concat(),
         );
     }
+}
+
+/// The wall time at zero of the boot clock, in microseconds: what the journal's times are compared by.
+fn wall_zero(clock: &SystemClock) -> u64 {
+    let now = clock.now();
+    let wall = now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    micros(wall.saturating_sub(now.boot))
 }

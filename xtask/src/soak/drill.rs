@@ -164,6 +164,9 @@ struct Cast {
 impl Cast {
     fn open(workers: usize, grace: Duration, delay: Duration) -> Result<Self> {
         let plan = Plan {
+            same_token: None,
+            slow: None,
+            patience: None,
             store: Store::File,
             processes: workers,
             tasks: 0,

@@ -35,8 +35,15 @@ fn table(outcome: &Outcome) -> String {
         ),
         row("expired, wrong tokens", format!("{}, {}", verdict.expired_served, verdict.wrong_served)),
         row("needless wait", format!("{} ms", verdict.longest_wait_ms)),
+        row(
+            "wait in the margin",
+            format!("{} ms at most, while the last token lived", verdict.longest_live_wait_ms),
+        ),
         row("mandatory wait", format!("{} ms at most", verdict.longest_mandatory_wait_ms)),
     ];
+    if let Some(patience) = plan.patience {
+        lines.push(row("callers that gave up", format!("{} after {patience:?}", verdict.given_up)));
+    }
     for (what, counts) in [("failed gets", &verdict.errors), ("events", &verdict.events)] {
         if !counts.is_empty() {
             lines.push(row(what, list(counts)));
@@ -76,8 +83,12 @@ fn headline(plan: &Plan) -> String {
     };
     let lock = if plan.lease && !plan.store.has_server() { ", without the kernel's lock" } else { "" };
     let (processes, tasks) = (plan.processes, plan.tasks);
+    let same = plan
+        .same_token
+        .map_or(String::new(), |kind| format!(", one token for all its life ({})", kind.quirk()));
+    let slow = plan.slow.map_or(String::new(), |slow| format!(", a server that takes up to {slow:?}"));
     format!(
-        "{processes} × {tasks} tasks for {:?} on tokens of {:?} {store}{lock}, reuse forgiven for {:?}",
+        "{processes} × {tasks} tasks for {:?} on tokens of {:?} {store}{lock}, reuse forgiven for {:?}{same}{slow}",
         plan.duration, plan.lifetime, plan.grace
     )
 }

@@ -9,7 +9,7 @@ use butlr_auth_testkit::{AuthorizationServer, Endpoint, Event, EventKind, Fault,
 use rustix::process::Signal;
 
 use super::child::Worker;
-use super::failpoint::{ARMED, resumed};
+use super::failpoint::{ARMED, fraction, resumed};
 use super::verdict::Strike;
 use super::wire::micros;
 use super::{Plan, Row};
@@ -25,6 +25,7 @@ pub(super) struct Strikes {
     tickets: PathBuf,
     rows: Vec<Row>,
     delay: Duration,
+    slow: Option<Duration>,
     state: State,
     /// Those that happened.
     pub(super) done: Vec<Strike>,
@@ -46,6 +47,7 @@ impl Strikes {
             tickets: tickets.to_owned(),
             rows: plan.rows.clone(),
             delay: plan.delay,
+            slow: plan.slow,
             state: State::Idle,
             done: Vec::new(),
         }
@@ -60,6 +62,7 @@ impl Strikes {
         if matches!(self.state, State::Armed) && fs::remove_file(self.tickets.join(ARMED)).is_ok() {
             self.state = State::Idle;
             server.clear_faults();
+            slow_down(server, self.slow);
         }
     }
 
@@ -129,12 +132,25 @@ impl Strikes {
             Row::R2 | Row::R8 => server.inject(slow.after_commit()),
             _ => {}
         }
+        slow_down(server, self.slow);
         // Written under another name first, so that nobody reads half of it.
         let draft = self.tickets.join("draft");
         fs::write(&draft, format!("{row:?}"))?;
         fs::rename(draft, self.tickets.join(ARMED))?;
         self.state = State::Armed;
         Ok(())
+    }
+}
+
+/// How many token requests find the server slow before it is told again.
+const SLOW_REQUESTS: usize = 1000;
+
+/// Lets the server take up to so long over each request, drawn anew, half of them when it has acted.
+pub(super) fn slow_down(server: &AuthorizationServer, slow: Option<Duration>) {
+    let Some(longest) = slow else { return };
+    for number in 0..SLOW_REQUESTS {
+        let fault = Fault::delay(longest.mul_f64(fraction())).on(Endpoint::Token).times(1);
+        server.inject(if number % 2 == 0 { fault } else { fault.after_commit() });
     }
 }
 

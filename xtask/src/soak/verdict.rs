@@ -4,6 +4,7 @@
 //! and what the session itself had announced; whether a caller waited, by its first poll; how long things took is
 //! shown and decides nothing.
 
+mod apart;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +14,12 @@ use std::time::Duration;
 use butlr_auth_testkit::{Event, EventKind, Judgement};
 use serde::Serialize;
 
-use super::Row;
 use super::outage::{Kind, Outage};
 use super::wire::Tally;
+use super::{Row, SameToken};
+
+/// How often a server that hands out one token for all its life may be asked within such a life.
+const EXCHANGES_PER_LIFE: u64 = 5;
 
 /// Everything that was seen. Times are microseconds; instants are of the boot clock, which processes share.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +27,10 @@ pub(super) struct Observations {
     pub(super) lifetime: u64,
     pub(super) grace: Duration,
     pub(super) lease: bool,
+    /// What the server says of the life of a token that it hands out again, if it does.
+    pub(super) same_token: Option<SameToken>,
+    /// The wall time at zero of the boot clock.
+    pub(super) wall_zero: u64,
     pub(super) elapsed: u64,
     /// The journal of the server.
     pub(super) events: Vec<Event>,
@@ -83,12 +91,16 @@ pub(super) struct Verdict {
     pub(super) forks: u64,
     /// The longest wait of a caller that had a usable token, in milliseconds.
     pub(super) longest_wait_ms: u64,
+    /// The longest wait of a caller whose last token lived, its margin included.
+    pub(super) longest_live_wait_ms: u64,
     /// The longest wait of a caller that had none.
     pub(super) longest_mandatory_wait_ms: u64,
     pub(super) expired_served: u64,
     pub(super) wrong_served: u64,
     /// The youngest token that was renewed, by the server's clock.
     pub(super) youngest_renewed_ms: Option<u64>,
+    /// Gets that ended because the caller gave up.
+    pub(super) given_up: u64,
     pub(super) gets: u64,
     pub(super) calls: u64,
     pub(super) errors: BTreeMap<String, u64>,
@@ -115,6 +127,8 @@ impl Observations {
             reuse: judgement.reuse,
             forks: self.forks(&judgement),
             longest_wait_ms: self.tally.longest_needless_wait / 1000,
+            longest_live_wait_ms: self.tally.longest_live_wait / 1000,
+            given_up: self.tally.given_up,
             longest_mandatory_wait_ms: self.tally.longest_wait / 1000,
             expired_served: self.expired_served().max(self.tally.expired),
             wrong_served: judgement.wrong_served,
@@ -156,6 +170,8 @@ impl Observations {
             self.presented_too_often(judgement),
             "I4: refresh tokens presented more often than one chain may",
         );
+        check(self.too_soon(), "I4: refresh tokens presented again before the first request was over");
+        check(self.too_close(), "I17: exchanges less than a second after the one before");
         check(self.tally.needless_waits, "I9: callers that waited although they had a usable token");
         check(verdict.expired_served, "I11: expired tokens");
         let told = verdict.events.get("stale_served").copied().unwrap_or_default();
@@ -186,6 +202,10 @@ impl Observations {
 
     /// Refusals of expired tokens beyond the calls that were late.
     fn expired_served(&self) -> u64 {
+        // That the token ends earlier than the server says is what the API is asked for.
+        if self.same_token == Some(SameToken::Full) {
+            return 0;
+        }
         let mut refused: HashMap<&str, u64> = HashMap::new();
         let is_expired = |event: &&Event| event.kind == EventKind::ApiRefusal && event.outcome == "expired";
         for event in self.events.iter().filter(is_expired) {
@@ -210,14 +230,22 @@ impl Observations {
         (self.lifetime / 10).clamp(5_000_000, 300_000_000).min(self.lifetime / 4)
     }
 
-    /// I3: logins + ⌊T / `P_min`⌋, and one more for each strike, whose successor may have to ask again.
+    /// I3: five for each life of a token that is handed out again; else logins + ⌊T / `P_min`⌋, and one more for each strike, whose successor may have to ask again.
     fn upper_bound(&self) -> u64 {
+        if self.same_token.is_some() {
+            let lives = self.elapsed.checked_div(self.lifetime).unwrap_or(u64::MAX).saturating_add(1);
+            return lives.saturating_mul(EXCHANGES_PER_LIFE).saturating_add(self.logins.len() as u64);
+        }
         let shortest = self.lifetime - self.margin() - self.lifetime / 4;
         let by_time = self.elapsed.checked_div(shortest).unwrap_or(u64::MAX);
         by_time.saturating_add((self.logins.len() + self.strikes.len()) as u64)
     }
 
     fn early(&self) -> u64 {
+        // A token that stands for several answers has several of them.
+        if self.same_token.is_some() {
+            return 0;
+        }
         let access_tokens: HashMap<&str, &str> = self
             .events
             .iter()

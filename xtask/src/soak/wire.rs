@@ -28,6 +28,10 @@ pub(super) struct Settings {
     /// The folder of the tickets that say where to die.
     pub(super) tickets: PathBuf,
     pub(super) lease: bool,
+    /// Whether the server repeats itself about the life of a token: then callers learn its end from the API.
+    pub(super) learns_ends: bool,
+    /// After how long callers give up.
+    pub(super) patience: Option<Duration>,
 }
 
 /// What a worker does.
@@ -89,8 +93,12 @@ pub(super) struct Tally {
     pub(super) needless_waits: u64,
     /// The longest of them, in microseconds.
     pub(super) longest_needless_wait: u64,
+    /// The longest wait of a caller whose last token lived when it asked, its margin included, in microseconds.
+    pub(super) longest_live_wait: u64,
     /// The longest wait of a caller that had no usable token, in microseconds.
     pub(super) longest_wait: u64,
+    /// Gets that ended because the caller gave up.
+    pub(super) given_up: u64,
     /// Tokens that had expired when they were asked for.
     pub(super) expired: u64,
     /// Tokens that were handed out at once although the time to wait for a new one had come.
@@ -108,7 +116,9 @@ impl Tally {
         self.refused += other.refused;
         self.needless_waits += other.needless_waits;
         self.longest_needless_wait = self.longest_needless_wait.max(other.longest_needless_wait);
+        self.longest_live_wait = self.longest_live_wait.max(other.longest_live_wait);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
+        self.given_up += other.given_up;
         self.expired += other.expired;
         self.stale += other.stale;
         for (mine, theirs) in [(&mut self.errors, &other.errors), (&mut self.events, &other.events)] {

@@ -14,7 +14,7 @@ use butlr_auth_cache::{Event, Session};
 use butlr_auth_core::{Clock as _, Error, ErrorKind, Fingerprint, SystemClock, Token};
 use butlr_auth_testkit::{Endpoint as Door, Journal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use super::failpoint::{Endpoint, Failpoints, Store as Points, say};
 use super::place::Place;
@@ -44,7 +44,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 async fn work(settings: &Settings, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<()> {
-    let witness = Arc::new(Witness::default());
+    let witness = Arc::new(Witness { patience: settings.patience, ..Witness::default() });
     let session = open(settings, &witness)?;
     if matches!(settings.place, Place::Memory) {
         session.login(&settings.login()?).await?;
@@ -88,7 +88,7 @@ async fn soak(
     }
     let stop = watch::Sender::new(());
     let api = Api::new(&settings.base_url)?;
-    running.spawn(call(session.clone(), Arc::clone(witness), api, stop.subscribe()));
+    running.spawn(call(session.clone(), Arc::clone(witness), api, settings.learns_ends, stop.subscribe()));
     // One timer for all tasks: it wakes a tenth of them every ten milliseconds.
     let mut ticker = tokio::time::interval(Duration::from_secs(1) / 100);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -109,13 +109,19 @@ async fn soak(
 async fn ask(session: Session, witness: Arc<Witness>, mut phase: watch::Receiver<u64>) {
     let mut last = None;
     while phase.changed().await.is_ok() {
-        if let Ok((token, _)) = witness.get(&session, last.as_ref()).await {
+        if let Some((token, _)) = witness.get(&session, last.as_ref()).await {
             last = Some(token);
         }
     }
 }
 
-async fn call(session: Session, witness: Arc<Witness>, api: Api, mut stop: watch::Receiver<()>) {
+async fn call(
+    session: Session,
+    witness: Arc<Witness>,
+    api: Api,
+    learns_ends: bool,
+    mut stop: watch::Receiver<()>,
+) {
     let clock = &witness.clock;
     let mut ticker = tokio::time::interval(CALL_EVERY);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -125,7 +131,7 @@ async fn call(session: Session, witness: Arc<Witness>, api: Api, mut stop: watch
             _ = ticker.tick() => {}
             _ = stop.changed() => return,
         }
-        let Ok((token, got)) = witness.get(&session, last.as_ref()).await else { continue };
+        let Some((token, got)) = witness.get(&session, last.as_ref()).await else { continue };
         last = Some(token.clone());
         // A renewal that failed hands out a token in its last moments, and says so. Whether it still reaches the
         // API in time is nobody's promise. Said before the call: this process may be about to be killed.
@@ -135,6 +141,10 @@ async fn call(session: Session, witness: Arc<Witness>, api: Api, mut stop: watch
         }
         let refused = api.refuses(&token).await;
         witness.called(refused);
+        if learns_ends && refused == Some(true) {
+            witness.refused(&token);
+            session.reject(&token.fingerprint());
+        }
         if !risky && refused == Some(true) && token.is_over(clock.boot()) {
             say(&Line::Late { access_token: name(&token) });
         }
@@ -204,8 +214,11 @@ impl Api {
 #[derive(Default)]
 struct Witness {
     clock: SystemClock,
+    patience: Option<Duration>,
     tally: Mutex<Tally>,
     seen: Mutex<HashSet<Fingerprint>>,
+    /// Tokens that the API refused: who waits for another one has none.
+    refused: Mutex<HashSet<Fingerprint>>,
 }
 
 impl Witness {
@@ -225,7 +238,7 @@ impl Witness {
 
     /// Asks for a token, and tells when it had it at the earliest. Whether a caller waits is not a matter of time
     /// but of whether its first poll is its last.
-    async fn get(&self, session: &Session, last: Option<&Token>) -> Result<(Token, Duration), Error> {
+    async fn get(&self, session: &Session, last: Option<&Token>) -> Option<(Token, Duration)> {
         let began = self.clock.boot();
         let mut get = pin!(session.token());
         let first = poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await;
@@ -233,15 +246,21 @@ impl Witness {
             Poll::Ready(result) => (result, began),
             Poll::Pending => {
                 let asked = self.clock.boot();
-                let needless = last.is_some_and(|token| asked < token.validity().mandatory_at);
-                let result = get.await;
+                let needless = last
+                    .is_some_and(|token| asked < token.validity().mandatory_at && !self.was_refused(token));
+                let waited = timeout(self.patience.unwrap_or(Duration::MAX), get).await;
                 let got = self.clock.boot();
-                self.waited(needless, got - began);
+                let lives = last.is_some_and(|token| !token.is_over(asked) && !self.was_refused(token));
+                self.waited(needless, lives, got - began);
+                let Ok(result) = waited else {
+                    self.tally().given_up += 1;
+                    return None;
+                };
                 (result, got)
             }
         };
         self.tally().gets += 1;
-        let token = result.inspect_err(|error| self.failed(error))?;
+        let token = result.inspect_err(|error| self.failed(error)).ok()?;
         if got == began {
             let mut tally = self.tally();
             tally.expired += u64::from(token.is_over(began));
@@ -250,12 +269,23 @@ impl Witness {
         if last.is_none_or(|last| last.fingerprint() != token.fingerprint()) {
             self.saw(&token);
         }
-        Ok((token, got))
+        Some((token, got))
     }
 
-    fn waited(&self, needless: bool, took: Duration) {
+    fn refused(&self, token: &Token) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(token.fingerprint());
+    }
+
+    fn was_refused(&self, token: &Token) -> bool {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&token.fingerprint())
+    }
+
+    fn waited(&self, needless: bool, lives: bool, took: Duration) {
         let took = micros(took);
         let mut tally = self.tally();
+        if lives {
+            tally.longest_live_wait = tally.longest_live_wait.max(took);
+        }
         if needless {
             tally.needless_waits += 1;
             tally.longest_needless_wait = tally.longest_needless_wait.max(took);

@@ -310,3 +310,74 @@ fn outage_of_the_store_after_which_nobody_renews_is_a_violation() {
     observations.outages.push(Outage { kind: Kind::Killed, over_at: 9 * SECOND });
     check_violates(&observations, "K1: outages of the store after which nobody renewed: 1");
 }
+
+#[test]
+fn two_exchanges_within_a_second_are_told() {
+    let mut observations = clean(3);
+    assert_eq!(observations.too_close(), 0);
+    let (_, last) = *observations.sent.last().unwrap();
+    renew(&mut observations, &refresh(4), 5, last + SECOND / 2);
+    assert_eq!(observations.too_close(), 1);
+    // What a dead holder had sent is sent again at once.
+    observations.strikes.push(Strike {
+        row: Row::R2,
+        presented: Some(refresh(4)),
+        in_flight: true,
+        at: last,
+    });
+    assert_eq!(observations.too_close(), 0);
+    observations.strikes.clear();
+    // So is an orphan, when what is in the record was refused.
+    refuse(&mut observations, &refresh(3));
+    assert_eq!(observations.too_close(), 0);
+}
+
+#[test]
+fn a_request_is_sent_again_only_when_the_first_one_is_over() {
+    let told = |again_at: u64, answered_at: Option<u64>, in_flight: bool, grace: u64| {
+        let mut observations = clean(1);
+        observations.grace = Duration::from_secs(grace);
+        let began = 4 * SECOND;
+        observations.sent.push((refresh(2), began));
+        observations.strikes.push(Strike { row: Row::R2, presented: Some(refresh(2)), in_flight, at: began });
+        if let Some(at) = answered_at {
+            let mut event = issued(3);
+            event.presented = Some(refresh(2));
+            event.at = at / 1000;
+            observations.events.push(event);
+        }
+        observations.sent.push((refresh(2), again_at));
+        observations.too_soon()
+    };
+    // access-2 ends at 3 s.
+    assert_eq!(told(6 * SECOND, None, true, 0), 1, "nobody knows what became of the first");
+    assert_eq!(told(6 * SECOND, Some(5 * SECOND), true, 0), 0, "it was answered");
+    assert_eq!(told(6 * SECOND, Some(7 * SECOND), true, 0), 1, "it was answered later");
+    assert_eq!(told(34 * SECOND, None, true, 0), 0, "its time had passed");
+    assert_eq!(told(6 * SECOND, None, false, 0), 0, "it never left");
+    assert_eq!(told(6 * SECOND, None, true, 30), 0, "the server forgives");
+}
+
+#[test]
+fn a_token_that_lives_is_a_reason_not_to_send_its_refresh_token_again() {
+    let mut observations = clean(1);
+    observations.sent.push((refresh(2), 2 * SECOND));
+    observations.sent.push((refresh(2), 2 * SECOND + SECOND / 4));
+    let mut event = issued(3);
+    event.presented = Some(refresh(2));
+    event.at = 2100;
+    observations.events.push(event);
+    assert_eq!(observations.too_soon(), 1);
+}
+
+#[test]
+fn a_server_that_hands_out_one_token_for_all_its_life_is_asked_five_times_a_life_at_most() {
+    let mut observations = clean(7);
+    observations.lifetime = 12 * SECOND;
+    observations.same_token = Some(crate::soak::SameToken::Remaining);
+    // 12 seconds: one life that ends, one that has begun.
+    assert_eq!(observations.judge().upper_bound, 11);
+    assert_eq!(observations.early(), 0);
+    observations.elapsed = SECOND;
+    assert!(observations.judge().violations.iter().any(|told| told.starts_with("I3")));
+}
