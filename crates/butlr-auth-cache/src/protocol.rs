@@ -8,7 +8,7 @@ mod attempt;
 mod ledger;
 
 pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received, Terms, Want, Watched};
-pub(crate) use attempt::Attempt;
+pub(crate) use attempt::{Attempt, SPACING};
 pub use ledger::LoginReason;
 pub(crate) use ledger::confirmation;
 pub(crate) use ledger::{

@@ -22,7 +22,7 @@ const GUARD: Duration = Duration::from_secs(3);
 const PRESENTATIONS: u8 = 2;
 
 /// Whatever happens, two requests for one access token are at least this far apart.
-const SPACING: Duration = Duration::from_secs(1);
+pub(crate) const SPACING: Duration = Duration::from_secs(1);
 
 /// An attempt that keeps finding the record changed starts over this often.
 const RESTARTS: u8 = 8;

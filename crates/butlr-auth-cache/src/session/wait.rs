@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Shared;
 use super::flight::Progress;
 use crate::Event;
-use crate::protocol::Want;
+use crate::protocol::{SPACING, Want};
 
 /// So much longer than a renewal waits for others does a caller wait for the renewal, which says what kept it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -73,7 +73,7 @@ impl Shared {
         let mut joined = None;
         loop {
             if let Some(token) = self.serving(want) {
-                return Ok(token);
+                return Ok(self.told(token));
             }
             let mut flight = match joined.take() {
                 Some(flight) => flight,
@@ -87,7 +87,7 @@ impl Shared {
                 Reached::Token(token) => return Ok(token),
                 Reached::Failure(error) => {
                     return match self.serving(want) {
-                        Some(token) => Ok(token),
+                        Some(token) => Ok(self.told(token)),
                         None => self.last_resort(error, want),
                     };
                 }
@@ -139,15 +139,26 @@ impl Shared {
         }
     }
 
-    /// The current token, if it is one that a caller need not wait for.
+    /// The current token, if it is one that a caller need not wait for: in its margin it is while nobody may ask for
+    /// another one.
     pub(super) fn serving(&self, want: Want) -> Option<Token> {
         let now = self.setup.clock.boot();
         let current = self.current.load();
         let current = current.as_ref().filter(|current| {
-            let usable = !current.rejected && now < current.token.validity().mandatory_at;
-            usable && Some(current.token.fingerprint()) != want.unwanted()
+            let wanted = !current.rejected && Some(current.token.fingerprint()) != want.unwanted();
+            wanted && !current.token.is_over(now)
         })?;
-        Some(current.token.clone())
+        let is_due = now >= current.token.validity().mandatory_at;
+        let may_ask = now.saturating_sub(current.obtained_at()) >= SPACING;
+        (!is_due || !may_ask).then(|| current.token.clone())
+    }
+
+    /// Tells of a token in its margin that is handed out.
+    fn told(&self, token: Token) -> Token {
+        if self.setup.clock.boot() >= token.validity().mandatory_at {
+            self.emit(Event::StaleServed);
+        }
+        token
     }
 
     /// A token that has not expired is better than an error, unless it is the one that the caller does not want.

@@ -66,6 +66,24 @@ async fn a_renewal_that_brings_the_same_token_ends_the_wait() {
 }
 
 // Security: D15.
+#[tokio::test]
+async fn a_token_that_was_just_confirmed_is_handed_out_to_its_end() {
+    let world = World::new(Habit::Same);
+    world.server.give(SECOND);
+    let session = world.client();
+    let first = session.token().await.unwrap();
+    let exchanges = world.server.exchanges();
+    for _ in 0..9 {
+        world.clock.advance(SECOND / 10);
+        assert_eq!(session.token().await.unwrap().fingerprint(), first.fingerprint());
+        assert_eq!(world.server.exchanges(), exchanges, "nobody may ask within a second");
+    }
+    world.clock.advance(SECOND / 10);
+    session.token().await.unwrap();
+    assert_eq!(world.server.exchanges(), exchanges + 1);
+}
+
+// Security: D15.
 #[tokio::test(start_paused = true)]
 async fn each_call_for_another_token_costs_one_exchange_and_gets_the_same_one() {
     let world = World::new(Habit::Same);
