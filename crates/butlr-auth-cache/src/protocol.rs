@@ -5,14 +5,15 @@
 
 mod action;
 mod attempt;
+mod issued;
 mod ledger;
 
 pub(crate) use action::{Action, Answer, Input, Offered, Outcome, Pause, Received, Terms, Want, Watched};
 pub(crate) use attempt::{Attempt, SPACING};
+pub(crate) use issued::{Issued, Lifetime, ROUNDING, confirmation};
 pub use ledger::LoginReason;
-pub(crate) use ledger::confirmation;
 pub(crate) use ledger::{
-    Epoch, Failure, FailureClass, History, Intent, Issued, Lease, Ledger, Lifetime, Orphan, Refresh, State,
+    Epoch, Failure, FailureClass, History, Intent, Lease, Ledger, Orphan, Refresh, State,
 };
 
 #[cfg(test)]

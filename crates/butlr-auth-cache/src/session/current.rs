@@ -8,7 +8,7 @@ use butlr_auth_core::{
 
 use super::{Known, Renewal, Shared};
 use crate::policy::Windows;
-use crate::protocol::{History, Issued, Lifetime, LoginReason, Offered, State, confirmation};
+use crate::protocol::{History, Issued, Lifetime, LoginReason, Offered, ROUNDING, State, confirmation};
 use crate::record::Record;
 use crate::{Entry, Event, metrics};
 
@@ -123,6 +123,12 @@ impl Shared {
         let fingerprint = response.access_token.fingerprint();
         if negative && before.is_some_and(|before| before.access_tokens.get(&fingerprint).is_some()) {
             return Lifetime::Said(Duration::ZERO);
+        }
+        // What is left of the token that was there before is less than the second that the server counts in.
+        let had = before.and_then(|before| before.ledger.access.get(&self.token_key()));
+        let had = had.filter(|had| had.fingerprint == fingerprint).map(|had| had.left(sent_at));
+        if let Some(had) = had.filter(|had| response.expires_in == Some(Duration::ZERO) && *had < ROUNDING) {
+            return Lifetime::Said(had);
         }
         if let Some(lifetime) = response.lifetime(&sent_at) {
             return Lifetime::Said(lifetime);

@@ -134,6 +134,42 @@ async fn a_fraction_of_a_second_that_a_server_cuts_off_ends_no_token() {
     assert_eq!(text(&session.token().await.unwrap()), "access-same");
 }
 
+#[tokio::test]
+async fn the_last_second_of_a_token_that_says_0_is_its_own() {
+    let world = World::new(Habit::Same);
+    let session = world.client();
+    session.token().await.unwrap();
+    world.clock.advance(LIFETIME - SECOND / 4);
+    world.server.becomes(Habit::Remaining(Duration::ZERO));
+    assert_eq!(text(&session.renew().await.unwrap()), "access-same");
+    let exchanges = world.server.exchanges();
+    for process in [session, world.client()] {
+        assert_eq!(text(&process.token().await.unwrap()), "access-same");
+    }
+    assert_eq!(world.server.exchanges(), exchanges);
+}
+
+#[tokio::test]
+async fn nobody_asks_so_shortly_before_the_end_that_the_next_request_would_wait() {
+    let world = World::new(Habit::Remaining(Duration::from_secs(12)));
+    world.server.give(Duration::from_secs(12));
+    let session = world.client();
+    let mut at = Duration::ZERO;
+    let mut asked = Vec::new();
+    while at < Duration::from_secs(12) {
+        world.server.becomes(Habit::Remaining(Duration::from_secs((Duration::from_secs(12) - at).as_secs())));
+        let before = world.server.exchanges();
+        assert_eq!(text(&session.token().await.unwrap()), "access-same");
+        session.shutdown().await;
+        asked.extend((world.server.exchanges() > before).then_some(at));
+        world.clock.advance(SECOND / 10);
+        at += SECOND / 10;
+    }
+    assert!(asked.len() <= 4, "{asked:?}");
+    let last = asked.last().unwrap();
+    assert!(*last + SECOND <= Duration::from_secs(12), "{asked:?}");
+}
+
 // Security: D15.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_a_token_that_the_server_confirms_is_asked_about_ever_less_often() {

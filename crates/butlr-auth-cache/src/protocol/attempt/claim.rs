@@ -95,8 +95,11 @@ impl Attempt {
             return None;
         }
         let last = [self.issued().map(|issued| issued.obtained_at), self.sent_at];
-        let youngest = last.into_iter().flatten().filter_map(|at| now.since(&at)).min()?;
-        let rest = SPACING.checked_sub(youngest).filter(|rest| !rest.is_zero())?;
+        let youngest = last.into_iter().flatten().filter_map(|at| now.since(&at)).min();
+        let spaced = youngest.map_or(Duration::ZERO, |youngest| SPACING.saturating_sub(youngest));
+        // At its end the server still has the token that it keeps to the end, by as much as requests take to get there.
+        let lingers = self.issued().and_then(|issued| issued.lingers(now)).unwrap_or_default();
+        let rest = Some(spaced.max(lingers)).filter(|rest| !rest.is_zero())?;
         self.rested = Some((generation, self.sent_at));
         Some(rest)
     }
