@@ -2,7 +2,7 @@
 
 use butlr_auth::core::Fingerprint;
 use butlr_auth::core::text::escape;
-use butlr_auth::{Bearer, EndpointUrl, Network, Session, Token};
+use butlr_auth::{Bearer, Clock as _, EndpointUrl, Network, Session, SystemClock, Token};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::http;
+use crate::lifetime;
 use crate::network;
+use crate::output::Output;
 use crate::patience::Patience;
 use crate::profile::Profile;
 
@@ -24,6 +26,8 @@ pub(crate) struct Api {
     network: Network,
     patience: Patience,
     is_own: bool,
+    clock: SystemClock,
+    output: Output,
 }
 
 /// One request, kept whole so that it can be sent again.
@@ -58,6 +62,8 @@ impl Api {
             is_own: profile.is_the_clients_own(),
             base_url,
             login_command: profile.login_command(),
+            clock: context.clock.clone(),
+            output: context.output.clone(),
             http,
             network,
         })
@@ -124,7 +130,9 @@ impl Api {
 
     async fn token(&self) -> Result<Token, Failure> {
         let token = self.patience.token(&self.session, self.is_own, || self.session.token()).await;
-        token.map_err(|error| Failure::from(error).mend_by_login(&self.login_command))
+        let token = token.map_err(|error| Failure::from(error).mend_by_login(&self.login_command))?;
+        lifetime::warn_if_over(&self.output, &token, self.clock.boot());
+        Ok(token)
     }
 }
 

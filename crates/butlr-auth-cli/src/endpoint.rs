@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::keys::PatientKeys;
 use crate::network;
 use crate::patience::Patience;
 use crate::profile::Profile;
@@ -99,7 +100,8 @@ impl ProfileEndpoint {
         }
         match (http.provider().issuer(), http.provider().jwks_uri()) {
             (Some(issuer), Ok(uri)) => {
-                let keys = JwksEndpoint::at(uri.clone()).network(self.network().await?.clone());
+                let endpoint = JwksEndpoint::at(uri.clone()).network(self.network().await?.clone());
+                let keys = PatientKeys { endpoint, patience: self.patience.clone() };
                 Verifier::builder(issuer).key_source(keys).build().map(Some)
             }
             _ => Ok(None),

@@ -29,6 +29,7 @@ mod http;
 mod interrupt;
 #[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
 mod keyring;
+mod keys;
 mod lifetime;
 mod listed;
 mod logging;

@@ -1,12 +1,24 @@
 //! How long a token is good, as people are told.
 
+use std::time::Duration;
+
 use butlr_auth::Token;
 use butlr_auth::core::{End, Moment};
 
+use crate::output::Output;
 use crate::time::{rfc3339, shown as shown_duration};
 
 /// The setting that says how long a token is good for which nobody else says it.
 const SETTING: &str = "`assumed_lifetime`";
+
+/// Warns of a token that was over when it came, and returns whether it was.
+pub(crate) fn warn_if_over(output: &Output, token: &Token, boot: Duration) -> bool {
+    let is_over = token.is_over(boot);
+    if is_over {
+        output.warning("the server says that the lifetime of this token is over already");
+    }
+    is_over
+}
 
 /// How long the token is good, in a row of a table. `renewable`: whether its session renews it by itself.
 pub(crate) fn shown(token: &Token, renewable: bool, now: &Moment) -> String {

@@ -19,6 +19,7 @@ pub(crate) fn of(error: &Error) -> Option<String> {
     }
     let text = match error.kind() {
         ErrorKind::Refused => return refused(error),
+        ErrorKind::Configuration if error.error_response().is_some() => return refused(error),
         ErrorKind::InvalidResponse if error.source().is_some_and(|source| source.is::<VerifyError>()) => {
             "compare the profile's `issuer` and `client_id` with the server's, and the clocks of both"
         }

@@ -106,12 +106,28 @@ impl Patience {
         is_own: bool,
         ask: impl AsyncFnMut() -> Result<Token, Error>,
     ) -> Result<Token, Error> {
+        self.asked(session, is_own, "there is no token", ask, || session.try_token()).await
+    }
+
+    /// Asks a session for what only a renewal may bring, as [`token`](Self::token) does. `what` is said when the time is
+    /// over, and `brought` is what that answer may have brought.
+    ///
+    /// # Errors
+    /// What the session says last; that the time is over when the answer to a refresh token that has left is there.
+    pub(crate) async fn asked<T>(
+        &self,
+        session: &Session,
+        is_own: bool,
+        what: &str,
+        ask: impl AsyncFnMut() -> Result<T, Error>,
+        brought: impl FnOnce() -> Option<T>,
+    ) -> Result<T, Error> {
         let again = |error: &Error| if is_own { may_repeat(error) } else { was_not_taken(error) };
         let asked = timeout_at(self.deadline() + SLACK, self.repeat(ask, again, |_| POLL)).await;
         let error = match asked {
             Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => error,
             Ok(ended) => return ended,
-            Err(_) => self.out_of_time("there is no token"),
+            Err(_) => self.out_of_time(what),
         };
         if self.sent.load(Ordering::Relaxed) == 0 {
             return Err(error);
@@ -121,13 +137,18 @@ impl Patience {
              successor would be lost",
         );
         session.shutdown().await;
-        session.try_token().ok_or(error)
+        brought().ok_or(error)
     }
 
     /// Asks for what nobody remembers a failure of, and again after 1 s, doubling.
     pub(crate) async fn ask<T>(&self, ask: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
-        let pause = |times: u32| Duration::from_secs(1 << times.min(6));
-        self.repeat(ask, may_repeat, pause).await
+        self.repeat(ask, may_repeat, doubling).await
+    }
+
+    /// Waits until a request that spends nothing may be sent again after its failure, the `times`th; `false` if that
+    /// would not help, or there is no time.
+    pub(crate) async fn may_ask_again(&self, error: &Error, times: u32) -> bool {
+        may_repeat(error) && self.waited(error, doubling(times), self.deadline()).await
     }
 
     async fn repeat<T>(
@@ -138,18 +159,23 @@ impl Patience {
     ) -> Result<T, Error> {
         let deadline = self.deadline();
         for times in 0.. {
-            let error = match ask().await {
-                Err(error) if !self.once.load(Ordering::Relaxed) && again(&error) => error,
+            match ask().await {
+                Err(error) if again(&error) && self.waited(&error, pause(times), deadline).await => {}
                 ended => return ended,
-            };
-            let wait = error.retry_after().unwrap_or_else(|| pause(times)) + jitter();
-            if now() + wait >= deadline {
-                return Err(error);
             }
-            tracing::debug!(%error, ?wait, "ask again");
-            sleep(wait).await;
         }
         Err(self.out_of_time("there is no answer"))
+    }
+
+    /// Waits as the failure says, or for `pause`; `false` if that is longer than there is time.
+    async fn waited(&self, error: &Error, pause: Duration, deadline: Instant) -> bool {
+        let wait = error.retry_after().unwrap_or(pause) + jitter();
+        if self.once.load(Ordering::Relaxed) || now() + wait >= deadline {
+            return false;
+        }
+        tracing::debug!(%error, ?wait, "ask again");
+        sleep(wait).await;
+        true
     }
 
     /// Nothing was sent, and the time is over.
@@ -157,6 +183,10 @@ impl Patience {
         let message = format!("{what} within {:?}, the time of --timeout", self.timeout);
         Error::new(ErrorKind::TimedOut, message)
     }
+}
+
+fn doubling(times: u32) -> Duration {
+    Duration::from_secs(1 << times.min(6))
 }
 
 /// Whether a request that spends nothing may succeed a moment later.

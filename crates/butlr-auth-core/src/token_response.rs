@@ -87,7 +87,7 @@ impl TokenResponse {
     /// beside a token.
     ///
     /// Accepted beyond the RFC, from everybody, because it is harmless: no `token_type` (but none that is `null` or
-    /// empty), `scope` as an array of strings, `expires_in` as a string of digits or as a float (its fraction is
+    /// empty), `scope` as an array of strings, `expires_in` as text or as a float (its fraction is
     /// dropped), a negative one as unknown, `null` or the empty string for an optional member that is absent. What
     /// more a server needs is said by the [`Leniency`] of its provider.
     ///
@@ -174,7 +174,7 @@ pub(crate) fn expires_in(members: &Object) -> Result<Option<Duration>, Error> {
     Ok(Some(seconds.min(LONGEST_LIFETIME)))
 }
 
-/// Whole seconds: a number that is not negative, its fraction dropped, or a string of digits.
+/// Whole seconds: a number that is not negative, or one as text, its fraction dropped.
 pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_u64().or_else(|| {
@@ -186,18 +186,25 @@ pub(crate) fn seconds(value: &Value) -> Option<Duration> {
             )]
             Some(float as u64)
         }),
-        Value::String(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        Value::String(text) => whole(text)?.parse().ok(),
         _ => None,
     };
     seconds.map(Duration::from_secs)
+}
+
+/// What stands before the fraction of a number that is text, if it is one.
+fn whole(text: &str) -> Option<&str> {
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    (are_digits(whole) && are_digits(fraction)).then_some(whole)
 }
 
 /// Whether a lifetime is less than nothing, as a number or as a string.
 fn is_negative(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.as_f64().is_some_and(|seconds| seconds < 0.0),
-        Value::String(text) => text.strip_prefix('-').is_some_and(|digits| {
-            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.bytes().any(|byte| byte != b'0')
+        Value::String(text) => text.strip_prefix('-').is_some_and(|text| {
+            whole(text).is_some() && text.bytes().any(|byte| byte != b'0' && byte != b'.')
         }),
         _ => false,
     }

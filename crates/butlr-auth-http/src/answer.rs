@@ -168,10 +168,12 @@ fn refused(answer: &Answer, errand: &Errand<'_>, response: ErrorResponse) -> Err
         {
             ErrorKind::Refused
         }
+        // No other secret and no other login helps, but another line of the configuration.
+        ErrorKind::Refused if response.error == ErrorCode::UNSUPPORTED_GRANT_TYPE => ErrorKind::Configuration,
         kind => kind,
     };
     let message = match kind {
-        ErrorKind::Refused => format!("{host} refused {asked}: {response}"),
+        ErrorKind::Refused | ErrorKind::Configuration => format!("{host} refused {asked}: {response}"),
         _ => format!("{host} answered {asked} with status {}: {response}", answer.status.as_u16()),
     };
     let error = Error::new(kind, message)

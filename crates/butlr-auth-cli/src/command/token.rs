@@ -192,9 +192,7 @@ pub(super) async fn outliving(
 /// The server's newest answer is what there is, however short its life.
 fn warn_of_a_short_life(context: &Context, token: &Token, min_ttl: Duration) {
     let Some(remaining) = token.remaining(context.clock.boot()) else { return };
-    if remaining.is_zero() {
-        context.output.warning("the server says that the lifetime of this token is over already");
-    } else if remaining < min_ttl {
+    if !lifetime::warn_if_over(&context.output, token, context.clock.boot()) && remaining < min_ttl {
         context.output.warning(&format!(
             "the server's tokens live shorter than --min-ttl: this one for {}",
             crate::time::shown(remaining)

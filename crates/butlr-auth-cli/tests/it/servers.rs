@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use butlr_auth_testkit::{AuthorizationServer, Quirk};
+use butlr_auth_testkit::{AuthorizationServer, Endpoint, Fault, Quirk};
 
 use crate::world::{Ended, World};
 
@@ -81,6 +81,13 @@ async fn a_token_that_is_over_on_arrival_is_printed_with_a_warning() {
         printed.push(ended.stdout);
     }
     assert_ne!(printed[0], printed[1], "nobody else gets it");
+    let (base, id) = (world.server.base_url(), &world.server.client().id);
+    world.configure(&format!(
+        "[profile.robot]\ngrant = \"client_credentials\"\nbase_url = \"{base}\"\nclient_id = \"{id}\"\n\
+         client_secret = {{ file = \"secret\" }}\n[profile.robot.endpoints]\ntoken = \"{base}/token\"\n"
+    ));
+    let called = world.run(&["-p", "robot", "api", "graphql", "-f", "query={ __typename }"]).succeeded();
+    assert!(called.stderr.starts_with("warning:"), "{}", called.stderr);
 }
 
 #[tokio::test]
@@ -206,4 +213,29 @@ async fn an_id_token_signed_with_the_clients_secret_is_a_choice_to_make() {
     world.run_with(&login, &[], &password).succeeded();
     world.configure(&person("id_token_hs256 = true"));
     world.run_with(&login, &[], &password).failed(3, "needs the `client_secret`");
+}
+
+#[tokio::test]
+async fn a_grant_that_the_server_does_not_offer_is_a_matter_of_the_configuration() {
+    let world = with(Quirk::CreatedStatus).await;
+    let refusal = || Fault::error("unsupported_grant_type").on(Endpoint::Token);
+    world.server.inject(refusal());
+    token(&world, "robot").failed(3, "unsupported_grant_type");
+    token(&world, "robot").failed(3, "use a `grant` that the server offers");
+}
+
+#[tokio::test]
+async fn keys_that_are_not_served_at_once_do_not_cost_a_login_its_code() {
+    let world = with(Quirk::CreatedStatus).await;
+    let base = world.server.base_url();
+    let public = &world.server.public_client().id;
+    world.configure(&format!(
+        "[profile.device]\ngrant = \"device_code\"\nissuer = \"{base}\"\nclient_id = \"{public}\"\nscopes = [\"openid\"]\n"
+    ));
+    world.server.inject(Fault::status(503).times(2).on(Endpoint::Jwks));
+    let mut login = world.start(&["--json", "login", "device"]);
+    let code = login.member("user_code");
+    world.server.approve_device(&code).await.unwrap();
+    login.end().succeeded();
+    assert!(world.server.journal().requests(Endpoint::Jwks) >= 3);
 }

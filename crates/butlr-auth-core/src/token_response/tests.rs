@@ -34,6 +34,8 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
     check_expires_in("3600.9", Some(3600));
     check_expires_in("3.6e3", Some(3600));
     check_expires_in("0", Some(0));
+    check_expires_in("\"3600.0\"", Some(3600));
+    check_expires_in("\"3600.75\"", Some(3600));
     for bad in [
         "1e400",
         "true",
@@ -46,7 +48,10 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
         "\"٣٦٠٠\"",
         "\"-\"",
         "\"- 1\"",
-        "\"-1.5\"",
+        "\"3600.\"",
+        "\".5\"",
+        "\"1.2.3\"",
+        "\"3.6e3\"",
     ] {
         check_expires_in(bad, None);
     }
@@ -57,7 +62,7 @@ fn a_lifetime_is_a_number_of_seconds_or_refused() {
 #[test]
 fn a_negative_lifetime_is_an_unknown_one_and_not_the_end_that_the_token_names() {
     let now = ManualClock::new().now();
-    for negative in ["-1", "-1.0", "-9223372036854775808", "\"-1\""] {
+    for negative in ["-1", "-1.0", "-9223372036854775808", "\"-1\"", "\"-1.5\""] {
         let response = with(&format!(r#""expires_in":{negative}"#)).unwrap();
         assert!(response.expires_in_negative && response.expires_in.is_none(), "{negative}");
         assert_eq!(response.lifetime(&now), None, "{negative}");

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file::File;
+use crate::keys::PatientKeys;
 use crate::network;
 use crate::spinner;
 
@@ -24,7 +25,7 @@ pub(super) struct Verification {
     #[arg(long)]
     verify: bool,
 
-    /// Accept the tokens of this issuer [default: the profile's]
+    /// Accept the tokens of this issuer, which is reached as the profile of -p says [default: the profile's]
     #[arg(long, value_name = "URL", requires = "verify")]
     issuer: Option<String>,
 
@@ -85,8 +86,14 @@ pub(super) async fn run(context: &Context, arguments: &Verification, token: &str
 
 /// A verifier for the issuer that is named, or for the profile's, which is reached as the profile says.
 async fn verifier(context: &Context, arguments: &Verification) -> Result<VerifierBuilder, Failure> {
-    let (issuer, keys) = match &arguments.issuer {
-        Some(issuer) => (issuer.clone(), None),
+    let (issuer, endpoint) = match &arguments.issuer {
+        // Whoever names a profile beside an issuer means its network.
+        Some(issuer) if context.global.profile.is_some() => {
+            let network = &context.profile()?.network;
+            let network = network::open(network, &context.environment, context.patience.left()).await?;
+            (issuer.clone(), JwksEndpoint::of(Discovery::builder(issuer).network(network).build()?))
+        }
+        Some(issuer) => (issuer.clone(), JwksEndpoint::of(Discovery::builder(issuer).build()?)),
         None => {
             let profile = context.profile()?;
             let issuer = profile.issuer.as_ref().map(|by| by.issuer.as_str());
@@ -100,14 +107,11 @@ async fn verifier(context: &Context, arguments: &Verification) -> Result<Verifie
                 Ok(uri) => JwksEndpoint::at(uri.clone()).network(network),
                 Err(_) => JwksEndpoint::of(Discovery::builder(issuer).network(network).build()?),
             };
-            (issuer.to_owned(), Some(keys))
+            (issuer.to_owned(), keys)
         }
     };
-    let verifier = Verifier::builder(issuer).clock(context.clock.clone());
-    Ok(match keys {
-        Some(keys) => verifier.key_source(keys),
-        None => verifier,
-    })
+    let keys = PatientKeys { endpoint, patience: context.patience.clone() };
+    Ok(Verifier::builder(issuer).clock(context.clock.clone()).key_source(keys))
 }
 
 /// Takes the keys from where the command line says.

@@ -47,9 +47,12 @@ pub(super) async fn text(
         })?
     } else {
         if arguments.force_refresh {
-            session.renew().await?;
+            context.token(profile, session, || session.renew()).await?;
         }
-        session.id_token_outliving(min_ttl).await.map_err(|error| without(error.into(), profile))?
+        let ask = || session.id_token_outliving(min_ttl);
+        let is_own = profile.is_the_clients_own();
+        let asked = context.patience.asked(session, is_own, "there is no id_token", ask, || None).await;
+        asked.map_err(|error| without(error.into(), profile))?
     };
     if !min_ttl.is_zero() && !is_good(context, &id_token, min_ttl) {
         let remaining = remaining(context, &id_token).unwrap_or_default();
