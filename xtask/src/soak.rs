@@ -90,6 +90,9 @@ pub(crate) struct Options {
     /// Plays this many rounds of twenty parallel `butlr-auth token` on an expired session, instead
     #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full", "logout_rounds", "takeover_rounds"])]
     cli_rounds: Option<u32>,
+    /// Plays this many rounds of commands that are signalled while a slow server has their refresh token, instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["kill", "pause", "full", "logout_rounds", "takeover_rounds", "cli_rounds"])]
+    signal_rounds: Option<u32>,
     /// Prints the verdict as JSON
     #[arg(long)]
     json: bool,
@@ -200,6 +203,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(rounds) = options.cli_rounds {
         return cli::run(workspace, rounds, options.json);
     }
+    if let Some(rounds) = options.signal_rounds {
+        return cli::signals(workspace, rounds, options.json);
+    }
     conclude(conductor::run(&options.plan()?)?, options.json)
 }
 
@@ -253,7 +259,8 @@ pub(crate) fn small(workspace: &Workspace, is_left_out: &dyn Fn(&str) -> bool) -
         }
     }
     drill::logout(20, false)?;
-    cli::run(workspace, 5, false)
+    cli::run(workspace, 5, false)?;
+    cli::signals(workspace, 4, false)
 }
 
 /// How long a token lives that a server hands out again, in a run of some seconds.

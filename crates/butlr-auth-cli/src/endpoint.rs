@@ -186,7 +186,7 @@ impl TokenEndpoint for ProfileEndpoint {
         let http = self.http().await?;
         if self.patience.left().is_zero() {
             // Nobody would wait for the answer as for one in time: what is not sent is not lost.
-            return Err(self.patience.out_of_time("no refresh token was sent").into());
+            return Err(self.patience.out_of_turn("no refresh token was sent").into());
         }
         // What has left is waited for, whatever the time of the command.
         let _sent = self.patience.sending();

@@ -180,8 +180,16 @@ impl Patience {
 
     /// Nothing was sent, and the time is over.
     pub(crate) fn out_of_time(&self, what: &str) -> Error {
-        let message = format!("{what} within {:?}, the time of --timeout", self.timeout);
-        Error::new(ErrorKind::TimedOut, message)
+        Error::new(ErrorKind::TimedOut, self.over(what))
+    }
+
+    /// As [`out_of_time`](Self::out_of_time), because others took that long: the session has not failed.
+    pub(crate) fn out_of_turn(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Busy, self.over(what))
+    }
+
+    fn over(&self, what: &str) -> String {
+        format!("{what} within {:?}, the time of --timeout", self.timeout)
     }
 }
 

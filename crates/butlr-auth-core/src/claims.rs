@@ -70,11 +70,17 @@ impl UnverifiedClaims {
     /// Returns whether `aud` is, or contains, `audience`.
     #[must_use]
     pub fn has_audience(&self, audience: &str) -> bool {
-        match self.payload.get("aud") {
-            Some(Value::String(only)) => only == audience,
-            Some(Value::Array(all)) => all.iter().any(|one| one == audience),
-            _ => false,
-        }
+        self.audiences().any(|one| one == audience)
+    }
+
+    /// Returns the audiences that `aud` names, one or several.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        let named = match self.payload.get("aud") {
+            Some(Value::Array(all)) => all.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        named.iter().filter_map(Value::as_str)
     }
 
     /// Returns `exp` − `iat`, if both are there and the difference is positive.

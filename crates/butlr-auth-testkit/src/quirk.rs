@@ -65,7 +65,7 @@ quirks! {
     BotTokenType = "bot-token-type", "Slack";
     /// A token response's `scope` is an array of strings.
     ScopeArray = "scope-array", "Twitch";
-    /// `expires_in` is a string of digits.
+    /// `expires_in` is a number as text.
     ExpiresInString = "expires-in-string", "Entra ID with its v1 endpoints, Apigee";
     /// `expires_in` is a number with a fraction.
     ExpiresInFloat = "expires-in-float", "gateways that count in JavaScript or Lua";

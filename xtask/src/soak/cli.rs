@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use butlr_auth_core::{Clock as _, SystemClock};
-use butlr_auth_testkit::{AuthorizationServer, Event};
+use butlr_auth_testkit::{AuthorizationServer, Endpoint, Event, Fault};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 use xshell::cmd;
 
+use super::failpoint::fraction;
 use crate::workspace::Workspace;
 
 /// How many commands run at once.
@@ -25,7 +27,14 @@ const LIFETIME: Duration = Duration::from_secs(2);
 /// No token of this lifetime is renewed sooner: a quarter of it is the margin, a quarter the jitter.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-pub(super) fn run(workspace: &Workspace, rounds: u32, json: bool) -> Result<()> {
+/// How many commands wait for a slow server.
+const WAITING: usize = 4;
+
+/// How long the server takes at most.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// A session that somebody has logged in to, at a server that journals.
+fn scene(workspace: &Workspace) -> Result<(AuthorizationServer, User)> {
     let shell = &workspace.shell;
     cmd!(shell, "cargo build --quiet --locked --package butlr-auth-cli").run()?;
     let program = workspace.metadata()?.target_directory.into_std_path_buf().join("debug/butlr-auth");
@@ -33,6 +42,48 @@ pub(super) fn run(workspace: &Workspace, rounds: u32, json: bool) -> Result<()> 
     let server = runtime.block_on(AuthorizationServer::builder().access_token_lifetime(LIFETIME).start())?;
     let user = User::new(&server, program)?;
     user.log_in(&server)?;
+    Ok((server, user))
+}
+
+/// Commands whose time is shorter than the server takes, and one of them is signalled meanwhile: the session goes on,
+/// and no refresh token is sent twice.
+pub(super) fn signals(workspace: &Workspace, rounds: u32, json: bool) -> Result<()> {
+    let (server, user) = scene(workspace)?;
+    let kinds = [Signal::HUP, Signal::TERM, Signal::INT, Signal::QUIT];
+    for (round, kind) in (1..=rounds).zip(kinds.into_iter().cycle()) {
+        std::thread::sleep(LIFETIME);
+        let slow = Fault::delay(SLOW.mul_f64(fraction())).on(Endpoint::Token).times(1);
+        server.inject(if round % 2 == 0 { slow } else { slow.after_commit() });
+        let mut commands: Vec<Child> = (0..WAITING)
+            .map(|_| Ok(user.command(&["token", "-p", "soak", "--timeout", "1s"]).spawn()?))
+            .collect::<Result<_>>()?;
+        std::thread::sleep(Duration::from_secs(2).mul_f64(fraction()));
+        let struck = commands.remove(round as usize % WAITING);
+        // It may have ended already.
+        let _ = kill_process(Pid::from_child(&struck), kind);
+        for mut command in commands.into_iter().chain([struck]) {
+            command.wait()?;
+        }
+        server.clear_faults();
+        let ended = user.command(&["token", "-p", "soak"]).output()?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        ensure!(ended.status.success(), "round {round}, {kind:?}: the session is lost: {said}");
+        let judgement = server.journal().judge();
+        ensure!(judgement.is_clean(), "round {round}, {kind:?}: {judgement:?}");
+    }
+    if json {
+        println!("{}", json!({ "signal_rounds": rounds, "logins": 1, "ok": true }));
+    } else {
+        println!(
+            "{rounds} × {WAITING} `butlr-auth token --timeout 1s`, one of them signalled, on a server that takes up to \
+             {SLOW:?}: no session was lost, and no refresh token sent twice"
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn run(workspace: &Workspace, rounds: u32, json: bool) -> Result<()> {
+    let (server, user) = scene(workspace)?;
 
     let clock = SystemClock::new();
     let (mut alone, mut longest) = (0, Duration::ZERO);

@@ -137,6 +137,8 @@ pub(crate) enum Answer {
     NotSent {
         class: FailureClass,
     },
+    /// Nothing left this machine, because whoever asked had no time left: that is nobody else's failure.
+    OutOfTime,
     /// The request may have arrived, and no whole answer came. `begun`: a part of one did.
     Unanswered {
         class: FailureClass,

@@ -75,12 +75,14 @@ struct Noted {
     settles: bool,
     /// Whether nothing came back, so that the request may still be under way.
     silent: bool,
+    /// Whether it is nobody else's failure.
+    own: bool,
 }
 
 impl Noted {
     /// A failure of the whole family that says nothing of the refresh token.
     fn of(class: FailureClass) -> Self {
-        Self { class, concerns: None, retry_after: None, settles: false, silent: false }
+        Self { class, concerns: None, retry_after: None, settles: false, silent: false, own: false }
     }
 }
 
@@ -281,6 +283,11 @@ impl Attempt {
                 self.send(now)
             }
             (Phase::Healing | Phase::Claiming, Input::Conflict) => self.restart(),
+            // What this process remembers stands in for the record that cannot be written.
+            (Phase::Healing, _) if !self.terms.rotates => {
+                self.base = self.next.take();
+                self.send(now)
+            }
             (Phase::Claiming, _) if !self.terms.rotates => self.send(now),
             (Phase::Healing | Phase::Claiming, _) => self.done(Outcome::StorageFailed),
 

@@ -29,6 +29,7 @@ pub(super) fn classify(error: &Error, key: TokenKey, rotates: bool) -> Answer {
     let status = error.status();
     let code = error.error_response().map(|response| response.error.as_str());
     match error.delivery() {
+        Delivery::NotSent if error.kind() == ErrorKind::Busy => Answer::OutOfTime,
         Delivery::NotSent => Answer::NotSent { class },
         Delivery::Answered => {
             // Said with status 4xx, or with a success status by servers that put an error inside; or an answer that

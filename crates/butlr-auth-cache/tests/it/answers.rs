@@ -370,3 +370,14 @@ async fn every_wait_ends_at_the_callers_deadline() {
     assert_eq!(text(&session.token().await.unwrap()), "access-2");
     assert_eq!(world.server.exchanges(), 2);
 }
+
+#[tokio::test]
+async fn whoever_had_no_time_left_to_send_fails_for_nobody_else() {
+    let world = World::new(Habit::New);
+    let session = world.logged_in().await;
+    world.clock.advance(LIFETIME);
+    world.server.fail_next([Fault::NoTime]);
+    assert_eq!(session.token().await.unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(text(&world.user().token().await.unwrap()), "access-2");
+    assert_eq!((world.server.exchanges(), world.server.reuse()), (2, 0));
+}

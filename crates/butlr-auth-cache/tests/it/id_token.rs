@@ -113,3 +113,23 @@ async fn a_session_without_an_id_token_says_so_and_asks_nobody() {
     assert_eq!(client.id_token().await.unwrap_err().kind(), ErrorKind::LoginRequired);
     assert_eq!(world.server.exchanges(), 2);
 }
+
+#[tokio::test]
+async fn an_id_token_for_somebody_else_is_not_taken_and_its_successor_is() {
+    let world = World::new();
+    let session = world.session();
+    world.server.say_id_token_for(r#"["cli","https://api.example.com"]"#);
+    session.login(&password()).await.unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    world.server.say_id_token_for(r#""cli""#);
+    session.renew().await.unwrap();
+
+    world.clock.advance(Duration::from_secs(10));
+    world.server.say_id_token_for(r#""another""#);
+    let error = session.renew().await.unwrap_err();
+    assert!(error.to_string().contains("is not for whom the login's was"), "{error}");
+    world.clock.advance(LIFETIME);
+    world.server.say_id_token_for(r#""cli""#);
+    session.token().await.unwrap();
+    assert_eq!(world.server.reuse(), 0, "the refresh token of the answer that was not taken is the next one");
+}

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Code(u16, &'static str),
     /// The request never leaves.
     NotSent,
+    /// Nor does this one, because whoever asked has no time left.
+    NoTime,
     /// The request may have left, the server never saw it, and there is no answer.
     Lost,
 }
@@ -117,6 +119,10 @@ impl Server {
         self.say_claims(&format!(r#"{{"iss":"https://as.example.com","sub":"{sub}","aud":"cli"}}"#));
     }
 
+    pub(crate) fn say_id_token_for(&self, audience: &str) {
+        self.say_claims(&format!(r#"{{"iss":"https://as.example.com","sub":"alice","aud":{audience}}}"#));
+    }
+
     /// From now on each answer has an `id_token` that ends then, in seconds since 1970.
     pub(crate) fn say_id_token_until(&self, exp: u64) {
         self.say_claims(&format!(
@@ -200,7 +206,7 @@ impl TokenEndpoint for Server {
         let fault = {
             let mut state = self.state();
             let fault = state.faults.pop_front();
-            if !matches!(fault, Some(Fault::NotSent)) {
+            if !matches!(fault, Some(Fault::NotSent | Fault::NoTime)) {
                 state.exchanges.push(grant.grant_type());
             }
             fault
@@ -211,6 +217,7 @@ impl TokenEndpoint for Server {
             Some(Fault::NotSent) => {
                 return Err(Error::new(ErrorKind::Unreachable, "connection refused").into());
             }
+            Some(Fault::NoTime) => return Err(Error::new(ErrorKind::Busy, "no time was left").into()),
             Some(Fault::Lost) => {
                 return Err(Error::new(ErrorKind::TimedOut, "no answer")
                     .with_delivery(Delivery::Unanswered)

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use butlr_auth_cache::{
     Entry, Event, Hold, Id, MemoryStore, Promises, Session, SessionKey, Swap, TokenStore,
 };
-use butlr_auth_core::{Error, ErrorKind, ManualClock, REFRESH_LIMIT};
+use butlr_auth_core::{Error, ErrorKind, Grant, ManualClock, REFRESH_LIMIT};
 
 use crate::server::{Server, password};
 
@@ -213,6 +213,25 @@ async fn a_write_that_a_fail_over_lost_is_written_again_by_who_remembers_it() {
     assert_eq!(text(&session).await, "access-3");
     assert!(fixture.has_happened(Event::Healed));
     assert_eq!(fixture.server.reuse(), 0, "the spent token was not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_goes_on_without_a_store_that_lost_its_last_write_and_takes_no_other() {
+    let fixture = Fixture::new();
+    let session = Session::builder(fixture.server.clone())
+        .grant(Grant::client_credentials())
+        .store(fixture.store.clone())
+        .clock(fixture.clock.clone())
+        .open()
+        .unwrap();
+    assert_eq!(text(&session).await, "access-1");
+    fixture.store.remember(&session.key()).await;
+    fixture.clock.advance(LIFETIME);
+    assert_eq!(text(&session).await, "access-2");
+    fixture.store.fail_over(&session.key()).await;
+    fixture.store.allow_swaps(0);
+    fixture.clock.advance(LIFETIME);
+    assert_eq!(text(&session).await, "access-3");
 }
 
 // Security: K3.

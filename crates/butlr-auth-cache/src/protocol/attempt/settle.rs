@@ -41,6 +41,11 @@ impl Attempt {
                 let settles = self.is_first_presentation();
                 self.note(Noted { settles, ..Noted::of(class) }, now)
             }
+            Answer::OutOfTime => {
+                let settles = self.is_first_presentation();
+                self.sent_at = None;
+                self.note(Noted { settles, own: true, ..Noted::of(FailureClass::TimedOut) }, now)
+            }
             Answer::Unanswered { class, begun } => match self.repeat(begun, now) {
                 Some(wait) => {
                     self.phase = Phase::Pausing;
@@ -113,7 +118,7 @@ impl Attempt {
             intent.last_at = sent_at;
             intent.answered = !noted.silent;
         }
-        if self.is_shared(noted.class) {
+        if self.is_shared(noted.class) && !noted.own {
             next.fail(noted.class, noted.concerns, noted.retry_after, now);
         }
         self.swap(Phase::Settling, next)

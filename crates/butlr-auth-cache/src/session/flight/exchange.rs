@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use butlr_auth_core::{
     AccessToken, Delivery, Error, ErrorKind, Fingerprint, Grant, IdToken, Moment, RefreshError, RefreshToken,
-    Secret, TokenResponse,
+    Secret, TokenResponse, UnverifiedClaims,
 };
 
 use super::super::{failure, id_token};
@@ -96,6 +96,10 @@ impl Flight {
             && id_token.is_some_and(|id_token| Subject::of(id_token).is_none())
         {
             "its `id_token` does not say who logged in"
+        } else if let (Some(before), Some(id_token)) = (&self.record.id_token, id_token)
+            && !has_audience_of(id_token, before)
+        {
+            "its `id_token` is not for whom the login's was"
         } else {
             return None;
         };
@@ -169,4 +173,16 @@ impl Flight {
         }
         Input::Revoked
     }
+}
+
+/// OpenID Connect Core §12.2: `aud` must be that of the login. One audience in common is enough: servers add and drop
+/// those of their APIs.
+fn has_audience_of(id_token: &IdToken, before: &IdToken) -> bool {
+    let (Some(claims), Some(before)) =
+        (UnverifiedClaims::decode(id_token.expose()), UnverifiedClaims::decode(before.expose()))
+    else {
+        return true;
+    };
+    let mut audiences = before.audiences().peekable();
+    audiences.peek().is_none() || audiences.any(|audience| claims.has_audience(audience))
 }
