@@ -13,10 +13,8 @@ use xshell::cmd;
 
 use self::needs::{Installer, Needs};
 use self::summary::{Outcome, Summary};
-#[cfg(unix)]
-use crate::soak;
 use crate::workspace::Workspace;
-use crate::{deps, docs, hostile, interop, msrv, security, tidy};
+use crate::{deps, docs, lab, msrv, security, tidy};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -97,7 +95,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         };
         summary.add(step.name(), outcome);
     }
-    summary.leave_out(needs.left_out.iter().map(|need| need.name));
+    summary.leave_out(needs.left_out_names().into_iter());
     print!("\n{summary}");
     match summary.failed() {
         None => Ok(()),
@@ -180,13 +178,11 @@ impl Step {
             Self::Clippy => clippy(workspace),
             Self::Features => features(workspace),
             Self::Test => test(workspace, &options.test),
-            Self::Hostile => hostile::run(&hostile::Options::default()),
+            Self::Hostile => lab::run(workspace, "hostile", &lab::Arguments::default()),
             Self::Model => model(workspace),
             #[cfg(unix)]
-            Self::Soak => soak::small(workspace, &|name| needs.leaves_out(name)),
-            Self::Interop => {
-                interop::run(workspace, &interop::Options::without(&|name| needs.leaves_out(name)))
-            }
+            Self::Soak => lab::run(workspace, "soak", &lab::Arguments::small(&needs.left_out_names())),
+            Self::Interop => lab::run(workspace, "interop", &lab::Arguments::small(&needs.left_out_names())),
             Self::Doc => docs::reference(workspace),
             Self::Deps => deps::check(workspace),
             Self::Security => security::run(workspace, &security::Options::default()),

@@ -5,18 +5,13 @@
 //! [`run`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people read")]
 
-mod bench;
 mod ci;
-mod defects;
 mod deps;
 mod docs;
-mod hostile;
-mod interop;
+mod lab;
 mod msrv;
 mod release;
 mod security;
-#[cfg(unix)]
-mod soak;
 mod tidy;
 mod workspace;
 
@@ -39,23 +34,20 @@ enum Command {
     /// Runs the checks that every change must pass: all of them, or the steps named
     Ci(ci::Options),
     /// Measures what things cost, as ratios against their floors
-    Bench(bench::Options),
+    #[command(disable_help_flag = true)]
+    Bench(lab::Arguments),
     /// Proves the refresh protocol under real processes that die and sleep, by the server's journal
-    #[cfg(unix)]
-    Soak(soak::Options),
-    /// One process of a soak
-    #[cfg(unix)]
-    #[command(hide = true)]
-    SoakWorker,
+    #[command(disable_help_flag = true)]
+    Soak(lab::Arguments),
     /// Breaks a copy of the tree, one promise at a time: the test that shows each must fail
-    Defects(defects::Options),
+    #[command(disable_help_flag = true)]
+    Defects(lab::Arguments),
     /// Plays hostile answers to every kind of request and prints what is made of them
-    Hostile(hostile::Options),
+    #[command(disable_help_flag = true)]
+    Hostile(lab::Arguments),
     /// Uses authorization servers that other people wrote: oidc-provider (npm) and glewlwyd (Debian)
-    Interop(interop::Options),
-    /// One process of the shared session of `interop`
-    #[command(hide = true)]
-    InteropWorker,
+    #[command(disable_help_flag = true)]
+    Interop(lab::Arguments),
     /// Runs all unit, integration and documentation tests
     Test(ci::TestOptions),
     /// Refuses what reviewers should not have to look for: long files, forgotten marks, dead links
@@ -83,15 +75,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::open()?;
     match &arguments.command {
         Command::Ci(options) => ci::run(&workspace, options),
-        Command::Bench(options) => bench::run(&workspace, options),
-        #[cfg(unix)]
-        Command::Soak(options) => soak::run(&workspace, options),
-        #[cfg(unix)]
-        Command::SoakWorker => soak::run_worker(),
-        Command::Defects(options) => defects::run(&workspace, options),
-        Command::Hostile(options) => hostile::run(options),
-        Command::Interop(options) => interop::run(&workspace, options),
-        Command::InteropWorker => interop::run_worker(),
+        Command::Bench(arguments) => lab::run(&workspace, "bench", arguments),
+        Command::Soak(arguments) => lab::run(&workspace, "soak", arguments),
+        Command::Defects(arguments) => lab::run(&workspace, "defects", arguments),
+        Command::Hostile(arguments) => lab::run(&workspace, "hostile", arguments),
+        Command::Interop(arguments) => lab::run(&workspace, "interop", arguments),
         Command::Test(options) => ci::test(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Security(options) => security::run(&workspace, options),

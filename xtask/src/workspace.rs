@@ -57,7 +57,7 @@ impl Workspace {
         command.exec().context("cargo metadata failed (a stale Cargo.lock is mended by `cargo check`)")
     }
 
-    /// The members in the order of their directories, `xtask` last.
+    /// The members in the order of their directories, those beside `crates` last.
     pub(crate) fn members(&self) -> Result<Vec<Member>> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(self.root.join("crates"))? {
@@ -67,7 +67,12 @@ impl Workspace {
             }
         }
         paths.sort();
-        paths.push("xtask".to_owned());
+        for path in ["lab", "xtask"] {
+            // A workspace that is made for a test may have no lab.
+            if self.root.join(path).is_dir() {
+                paths.push(path.to_owned());
+            }
+        }
         paths.into_iter().map(|path| self.member(path)).collect()
     }
 

@@ -152,8 +152,8 @@ impl Needs {
         Ok(needs)
     }
 
-    pub(super) fn leaves_out(&self, name: &str) -> bool {
-        self.left_out.iter().any(|need| need.name == name)
+    pub(super) fn left_out_names(&self) -> Vec<&'static str> {
+        self.left_out.iter().map(|need| need.name).collect()
     }
 
     /// What tests are told of it.

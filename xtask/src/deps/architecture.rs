@@ -9,7 +9,7 @@ const VERIFY: &str = "butlr-auth-verify";
 const TESTKIT: &str = "butlr-auth-testkit";
 const FACADE: &str = "butlr-auth";
 const CLI: &str = "butlr-auth-cli";
-const XTASK: &str = "xtask";
+const LAB: &str = "butlr-auth-lab";
 
 /// Whoever names a token must not build a runtime or an HTTP stack.
 pub(super) fn core_does_no_io(graph: &Graph) -> Vec<String> {
@@ -64,7 +64,7 @@ pub(super) fn testkit_stays_outside(graph: &Graph) -> Vec<String> {
                 HTTP | CACHE | FACADE if dependency.has_version => findings.push(format!(
                     "{name} gives its development dependency {TESTKIT} a version, so it could not be published first"
                 )),
-                HTTP | CACHE | FACADE | CLI | XTASK => {}
+                HTTP | CACHE | FACADE | CLI | LAB => {}
                 _ => findings.push(format!("{name} depends on {TESTKIT}")),
             }
             if name == CLI && !dependency.dev && !dependency.has_version {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{File, Finding};
 
 /// The top level, and nothing else.
-const TOP_LEVEL: [&str; 20] = [
+const TOP_LEVEL: [&str; 21] = [
     ".cargo",
     ".ci",
     ".github",
@@ -22,6 +22,7 @@ const TOP_LEVEL: [&str; 20] = [
     "crates",
     "deny.toml",
     "docs",
+    "lab",
     "rust-toolchain.toml",
     "rustfmt.toml",
     "xtask",

@@ -33,18 +33,12 @@ pub(crate) struct Options {
     /// How long 32 processes share a session of oidc-provider, in seconds
     #[arg(long, default_value_t = SOAK)]
     soak: u64,
-    /// The servers that are not asked
-    #[arg(skip)]
-    left_out: Vec<Server>,
-}
-
-impl Options {
-    /// Everything but the servers that need what is left out.
-    pub(crate) fn without(is_left_out: &dyn Fn(&str) -> bool) -> Self {
-        let mut left_out = Server::value_variants().to_vec();
-        left_out.retain(|server| is_left_out(server.package()));
-        Self { server: None, soak: SOAK, left_out }
-    }
+    /// As in CI, which is the default
+    #[arg(long)]
+    small: bool,
+    /// Leaves out the servers that need these: npm,glewlwyd
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    without: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,7 +59,9 @@ impl Server {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for &server in Server::value_variants() {
-        if options.server.is_some_and(|only| only != server) || options.left_out.contains(&server) {
+        if options.server.is_some_and(|only| only != server)
+            || options.without.iter().any(|name| name == server.package())
+        {
             continue;
         }
         let done = runtime.block_on(async {

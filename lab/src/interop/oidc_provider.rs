@@ -71,7 +71,7 @@ pub(super) fn start(workspace: &Workspace) -> Result<OidcProvider> {
     let folder = workspace.root.join("target/interop");
     shell.create_dir(&folder)?;
     for file in FILES {
-        shell.copy_file(workspace.root.join("xtask/interop").join(file), folder.join(file))?;
+        shell.copy_file(workspace.root.join("lab/interop").join(file), folder.join(file))?;
     }
     {
         let _there = shell.push_dir(&folder);

@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// The workloads to run; all of them if none is named
     #[arg(value_enum)]
     workloads: Vec<Workload>,
-    /// Runs W1 to W3 against other crates as well, which are built in the workspace xtask/peers
+    /// Runs W1 to W3 against other crates as well, which are built in the workspace lab/peers
     #[arg(long)]
     peers: bool,
     /// Writes the last run of every workload into docs/performance.md, and runs only those that are named
@@ -117,8 +117,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// A debug build measures the compiler: what is measured is a release build of this program.
 fn in_release_build(workspace: &Workspace, workloads: &[Workload]) -> Result<()> {
     let shell = &workspace.shell;
-    cmd!(shell, "cargo build --release --locked --package xtask --package butlr-auth-cli").run()?;
-    let program = workspace.root.join("target/release/xtask");
+    cmd!(shell, "cargo build --release --locked --package butlr-auth-lab --package butlr-auth-cli").run()?;
+    let program = workspace.root.join("target/release/butlr-auth-lab");
     ensure!(program.is_file(), "cargo built no {}", program.display());
     let names = workloads.iter().filter_map(ValueEnum::to_possible_value);
     let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();

@@ -1,6 +1,6 @@
 //! `cargo xtask defects`: a test is worth what it catches.
 //!
-//! Each file in `xtask/defects` is a small patch that breaks one promise, and names the test that must notice. The
+//! Each file in `lab/defects` is a small patch that breaks one promise, and names the test that must notice. The
 //! patches are applied, one at a time, to a copy of the tree, and the test that passes without each must fail with it.
 //! A patch that no longer applies, a copy that no longer builds and a test that is not found are failures too.
 
@@ -17,7 +17,7 @@ use xshell::{Shell, cmd};
 use self::patch::Patch;
 use crate::workspace::Workspace;
 
-const FOLDER: &str = "xtask/defects";
+const FOLDER: &str = "lab/defects";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {

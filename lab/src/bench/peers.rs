@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let shell = &workspace.shell;
-    let manifest = workspace.root.join("xtask/peers/Cargo.toml");
+    let manifest = workspace.root.join("lab/peers/Cargo.toml");
     let target = workspace.root.join("target/peers");
     cmd!(shell, "cargo run --release --locked --manifest-path {manifest} --target-dir {target}")
         .read()
