@@ -217,7 +217,12 @@ fn way_to(end: usize, paths: &[(usize, Option<Move>)]) -> Vec<Move> {
 
 pub(super) fn setting(processes: usize, grace: Duration, holds: bool, mutation: Option<Mutation>) -> Setting {
     Setting {
-        rules: Rules { grace, successor: Successor::Sibling, reuse: Reuse::KillsTheFamily },
+        rules: Rules {
+            grace,
+            successor: Successor::Sibling,
+            reuse: Reuse::KillsTheFamily,
+            keeps_tokens: false,
+        },
         holds,
         processes,
         lifetime: Duration::from_secs(60),
@@ -252,6 +257,17 @@ fn three_processes_without_misfortune() {
 #[test]
 fn two_processes_and_a_crash() {
     check(Bounds { processes: 2, crashes: 1, pauses: 0, generations: 3 });
+}
+
+/// A server that hands out one access token for all its life is asked as seldom as any (I17).
+#[test]
+fn two_processes_and_a_crash_on_a_server_that_keeps_its_tokens() {
+    let bounds = Bounds { processes: 2, crashes: 1, pauses: 0, generations: 3 };
+    for (holds, grace) in [(true, NO_GRACE), (true, GRACE), (false, NO_GRACE), (false, GRACE)] {
+        let mut setting = setting(bounds.processes, grace, holds, None);
+        setting.rules.keeps_tokens = true;
+        assert_eq!(explore(setting, bounds).counterexample, None, "hold {holds}, grace {grace:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,12 @@ use crate::protocol::{Action, State};
 /// Three processes, the first of which has looked, at the instant when its token is due for renewal.
 fn world(holds: bool) -> World {
     let mut world = World::new(Setting {
-        rules: Rules { grace: Duration::ZERO, successor: Successor::Sibling, reuse: Reuse::IsRefused },
+        rules: Rules {
+            grace: Duration::ZERO,
+            successor: Successor::Sibling,
+            reuse: Reuse::IsRefused,
+            keeps_tokens: false,
+        },
         holds,
         processes: 3,
         lifetime: Duration::from_secs(60),

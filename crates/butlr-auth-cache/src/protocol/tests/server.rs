@@ -13,6 +13,8 @@ pub(super) struct Rules {
     pub(super) grace: Duration,
     pub(super) successor: Successor,
     pub(super) reuse: Reuse,
+    /// Whether an access token is handed out again while it lives, with what is left of its life in whole seconds.
+    pub(super) keeps_tokens: bool,
 }
 
 /// What a spent refresh token brings within the grace.
@@ -58,16 +60,28 @@ pub(super) struct Server {
     pub(super) families: usize,
     /// How many access tokens were issued.
     pub(super) issued: usize,
+    /// When the newest of them ends.
+    pub(super) ends_at: Duration,
 }
 
 impl Server {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, tokens: Vec::new(), families: 0, issued: 0 }
+        Self { rules, tokens: Vec::new(), families: 0, issued: 0, ends_at: Duration::ZERO }
+    }
+
+    /// Issues an access token, and says how long it lives.
+    pub(super) fn issue(&mut self, lifetime: Duration, now: Duration) -> (Fingerprint, Duration) {
+        if !self.rules.keeps_tokens || self.ends_at <= now {
+            self.issued += 1;
+            self.ends_at = now + lifetime;
+        }
+        (access_token(self.issued), Duration::from_secs((self.ends_at - now).as_secs()))
     }
 
     /// Begins a family, as a login does.
     pub(super) fn login(&mut self) -> usize {
         self.families += 1;
+        self.ends_at = Duration::ZERO;
         self.mint(self.families, None)
     }
 
@@ -133,7 +147,7 @@ pub(super) fn refresh_token(number: usize) -> Fingerprint {
     NAMES[number]
 }
 
-pub(super) fn access_token(number: usize) -> Fingerprint {
+fn access_token(number: usize) -> Fingerprint {
     NAMES[FIRST_ACCESS_TOKEN + number]
 }
 

@@ -37,6 +37,8 @@ pub(super) fn drawn_setting(chance: &mut Rng, generous: bool, mutation: Option<M
             grace: if generous { GRACE } else { Duration::ZERO },
             successor: if chance.bool() { Successor::Same } else { Successor::Sibling },
             reuse: if chance.bool() { Reuse::KillsTheFamily } else { Reuse::IsRefused },
+            // Looked at and not taken: what else is drawn stays as it was.
+            keeps_tokens: chance.clone().u8(0..3) == 0,
         },
         holds: chance.bool(),
         processes: chance.usize(2..=5),

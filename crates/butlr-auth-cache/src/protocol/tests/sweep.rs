@@ -17,7 +17,12 @@ const LONG: Duration = Duration::from_secs(20);
 
 fn setting(holds: bool, grace: Duration) -> Setting {
     Setting {
-        rules: Rules { grace, successor: Successor::Sibling, reuse: Reuse::KillsTheFamily },
+        rules: Rules {
+            grace,
+            successor: Successor::Sibling,
+            reuse: Reuse::KillsTheFamily,
+            keeps_tokens: false,
+        },
         holds,
         processes: 3,
         lifetime: Duration::from_secs(60),

@@ -7,7 +7,7 @@ use butlr_auth_core::{Fingerprint, Moment, Scope, Words};
 
 use super::finding::Finding;
 use super::process::{Claim, Departed, Doing, Process, Task};
-use super::server::{Rules, Server, access_token, refresh_token};
+use super::server::{Rules, Server, refresh_token};
 use super::store::{Outage, Store};
 use crate::key::TokenKey;
 use crate::protocol::{Attempt, Epoch, Issued, Ledger, Lifetime, Refresh, State, Terms};
@@ -376,11 +376,10 @@ impl World {
 
     /// Describes an access token that is asked for now.
     pub(super) fn issue(&mut self) -> Issued {
-        let lifetime = self.setting.lifetime;
+        let (fingerprint, lifetime) = self.server.issue(self.setting.lifetime, self.now);
         let windows = RefreshPolicy { jitter: false, ..RefreshPolicy::default() }.windows(lifetime);
-        self.server.issued += 1;
         Issued {
-            fingerprint: access_token(self.server.issued),
+            fingerprint,
             scope: Scope::default(),
             obtained_at: self.moment(),
             lifetime: Lifetime::Said(lifetime),
