@@ -227,8 +227,9 @@ async fn open_place(context: &Context, profile: &Profile) -> Result<Arc<dyn Toke
             let _ = settings;
             let name = name.as_str();
             let message = format!("this build of butlr-auth keeps no sessions in {name}");
-            return Err(Failure::configuration(message)
-                .mend(format!("choose another store, or build it with `cargo install butlr-auth-cli --features {name}`")));
+            return Err(Failure::configuration(message).mend(format!(
+                "choose another store, or build it with `cargo install butlr-auth-cli --features {name}`"
+            )));
         }
     })
 }
