@@ -3,6 +3,7 @@
 use butlr_auth_testkit::{AuthorizationServer, Quirk};
 use serde_json::Value;
 
+use crate::terminal::Terminal;
 use crate::world::{Ended, World};
 
 /// A client that is known by hand, so that only its tokens are odd.
@@ -173,4 +174,33 @@ async fn a_login_at_butlr_says_that_its_documents_name_no_refresh_endpoint() {
         "{}",
         login.stderr
     );
+}
+
+/// The address to log in at that comes after `from` on the screen.
+async fn address(terminal: &mut Terminal, from: usize) -> String {
+    loop {
+        let shown = terminal.seen().get(from..).unwrap_or_default();
+        if let Some((_, rest)) = shown.split_once("http://")
+            && let Some((address, _)) = rest.split_once(char::is_whitespace)
+        {
+            return format!("http://{address}");
+        }
+        terminal.looks();
+    }
+}
+
+#[tokio::test]
+async fn a_person_at_a_terminal_is_offered_to_log_in_once_more_with_consent() {
+    let world = world(Quirk::RefreshNeedsConsent, "scopes = [\"openid\", \"offline_access\"]").await;
+    let mut login = Terminal::start(&world, (1000, 50), &["login", "known", "--no-browser"]);
+    let first = address(&mut login, 0).await;
+    login.types(&format!("{}\n", world.server.approve(&first).await.unwrap()));
+    login.sees("Log in once more, and let the server ask for your consent to stay logged in? [y/N] ");
+    let from = login.seen().len();
+    login.types("y\n");
+    let second = address(&mut login, from).await;
+    login.types(&format!("{}\n", world.server.approve(&second).await.unwrap()));
+    login.end().succeeded();
+    let status = world.run(&["-p", "known", "--json", "status"]).succeeded().json();
+    assert_eq!(status["renewable"], true);
 }

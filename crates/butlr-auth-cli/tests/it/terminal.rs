@@ -75,6 +75,12 @@ impl Terminal {
         &self.seen
     }
 
+    /// Waits until there is more on the screen.
+    #[track_caller]
+    pub(crate) fn looks(&mut self) {
+        self.look().unwrap_or_else(|| panic!("nothing more came: {}", self.seen));
+    }
+
     fn look(&mut self) -> Option<()> {
         let bytes = self.screen.recv_timeout(DEADLINE).ok()?;
         self.seen.push_str(&String::from_utf8_lossy(&bytes));
