@@ -91,6 +91,7 @@ async fn oidc_provider(workspace: &Workspace, soak: Duration) -> Result<()> {
         bail!("the server did not say that reuse ended a family: then a soak would not notice it either");
     }
     flows.session().await?;
+    flows.id_token().await?;
     flows.device().await?;
     flows.revocation_and_introspection().await?;
     flows.pushed_request("pushes").await?;
@@ -110,6 +111,7 @@ async fn glewlwyd() -> Result<()> {
     flows.code_with_pkce().await?;
     flows.rotation_and_reuse().await?;
     flows.session().await?;
+    flows.id_token().await?;
     flows.device().await?;
     flows.revocation_and_introspection().await
 }

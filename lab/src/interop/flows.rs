@@ -154,6 +154,22 @@ impl<'a> Flows<'a> {
         Ok(())
     }
 
+    /// Who logged in, as a session hands it out: after the login and after a renewal.
+    pub(super) async fn id_token(&self) -> Result<()> {
+        let endpoint = self.app().await?;
+        let verifier = Verifier::builder(self.peer.issuer.as_str()).build()?;
+        let session = Session::builder(endpoint.clone()).scope(self.scope()?).open()?;
+        session.login(&self.log_in(&endpoint, self.peer.app.id).await?).await?;
+        let first = session.id_token().await?;
+        verifier.id_token(first.expose(), ExpectedIdToken::by_client(self.peer.app.id)).await?;
+        session.renew().await?;
+        let second = session.id_token().await?;
+        verifier.id_token(second.expose(), ExpectedIdToken::by_client(self.peer.app.id)).await?;
+        session.logout().await?;
+        ok("id_token", "handed out by the session, before a renewal and after it, and verified");
+        Ok(())
+    }
+
     pub(super) async fn device(&self) -> Result<()> {
         let endpoint = self.app().await?;
         let device = endpoint.authorize_device(self.scope()?).await?;
