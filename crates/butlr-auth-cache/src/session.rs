@@ -8,10 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use butlr_auth_core::{
-    EndpointIdentity, Error, ErrorKind, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint,
-    TokenSource,
+    EndpointIdentity, Error, Fingerprint, Grant, GrantType, Scope, Token, TokenEndpoint, TokenSource,
 };
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::protocol::Want;
@@ -343,40 +341,6 @@ impl Shared {
         if let Some(on_event) = &self.setup.on_event {
             on_event(session, event);
         }
-    }
-
-    fn runtime(&self) -> Result<Handle, Error> {
-        #[cfg(feature = "blocking")]
-        if self.on_own_thread.load(Ordering::Relaxed) {
-            return crate::blocking::runtime().cloned();
-        }
-        Handle::try_current().map_err(|_| {
-            Error::new(
-                ErrorKind::Configuration,
-                "a session renews its token on a tokio runtime, and there is none here",
-            )
-        })
-    }
-
-    /// Starts a task that belongs to the session, not to its caller.
-    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        let runtime = self.runtime()?;
-        self.tasks.begin();
-        let running = Running(Arc::clone(self));
-        runtime.spawn(async move {
-            let _running = running;
-            task.await;
-        });
-        Ok(())
-    }
-}
-
-/// Counts a task for as long as it runs, however it ends.
-struct Running(Arc<Shared>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.tasks.end(&self.0.setup.idle);
     }
 }
 

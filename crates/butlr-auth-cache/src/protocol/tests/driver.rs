@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::mutation::Mutation;
 use super::process::{Claim, Departed, Doing, Process, Task};
 use super::server::{Verdict, number_of, refresh_token};
 use super::store::Written;
-use super::world::{BEAT, Fault, Mutation, World, current_token, token_key};
+use super::world::{BEAT, Fault, World, current_token, token_key};
 use crate::Event;
 use crate::protocol::{Action, Answer, FailureClass, Input, Ledger, Outcome, Pause, Received, State};
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 use butlr_auth_core::REFRESH_LIMIT;
 
 use super::finding::Finding;
+use super::mutation::Mutation;
 use super::process::{Departed, Process};
 use super::server::{Reuse, Rules, Successor, number_of};
-use super::world::{Move, Mutation, Setting, World, current_token};
+use super::world::{Move, Setting, World, current_token};
 use crate::protocol::attempt::LEASE_TTL;
 use crate::protocol::{Ledger, State};
 

@@ -3,7 +3,25 @@
 use super::finding::Finding;
 use super::model::{self, Bounds, GRACE, NO_GRACE};
 use super::simulation::{self, ROUGH, Weather};
-use super::world::Mutation;
+
+/// The protocol with one change. Each must be found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Mutation {
+    /// The claim is written without its intent.
+    DropTheIntent,
+    /// A process goes by the record that it remembers.
+    SkipTheReload,
+    /// A commit does not see that somebody else has taken over.
+    IgnoreTheFence,
+    /// A token is handed out before its refresh token is stored.
+    PublishBeforePersisting,
+    /// A request leaves however long ago the last beat was.
+    IgnoreTheGuard,
+    /// A lease does not beat.
+    ForgetToBeat,
+    /// Every server is taken for one that answers spent refresh tokens.
+    ReplayWithoutGrace,
+}
 
 /// The model finds the mutation out, by one of these findings, in this world.
 #[track_caller]

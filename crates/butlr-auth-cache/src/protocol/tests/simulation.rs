@@ -7,10 +7,11 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::finding::Finding;
+use super::mutation::Mutation;
 use super::process::Doing;
 use super::server::{Reuse, Rules, Successor};
 use super::store::Outage;
-use super::world::{Fault, Move, Mutation, Row, Setting, World};
+use super::world::{Fault, Move, Row, Setting, World};
 use crate::protocol::{Epoch, State};
 
 /// Longer than any schedule.

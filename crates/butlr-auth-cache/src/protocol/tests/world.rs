@@ -6,6 +6,7 @@ use std::time::Duration;
 use butlr_auth_core::{Fingerprint, Moment, Scope, Words};
 
 use super::finding::Finding;
+use super::mutation::Mutation;
 use super::process::{Claim, Departed, Doing, Process, Task};
 use super::server::{Rules, Server, refresh_token};
 use super::store::{Outage, Store};
@@ -26,25 +27,6 @@ pub(super) struct Setting {
     pub(super) poll: Duration,
     /// How the protocol is broken on purpose.
     pub(super) mutation: Option<Mutation>,
-}
-
-/// The protocol with one change. Each must be found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Mutation {
-    /// The claim is written without its intent.
-    DropTheIntent,
-    /// A process goes by the record that it remembers.
-    SkipTheReload,
-    /// A commit does not see that somebody else has taken over.
-    IgnoreTheFence,
-    /// A token is handed out before its refresh token is stored.
-    PublishBeforePersisting,
-    /// A request leaves however long ago the last beat was.
-    IgnoreTheGuard,
-    /// A lease does not beat.
-    ForgetToBeat,
-    /// Every server is taken for one that answers spent refresh tokens.
-    ReplayWithoutGrace,
 }
 
 /// Something that goes wrong while an action is under way.
