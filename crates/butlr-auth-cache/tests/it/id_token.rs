@@ -133,3 +133,42 @@ async fn an_id_token_for_somebody_else_is_not_taken_and_its_successor_is() {
     session.token().await.unwrap();
     assert_eq!(world.server.reuse(), 0, "the refresh token of the answer that was not taken is the next one");
 }
+
+//= https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
+//= type=test
+//# its azp Claim Value MUST be the same as in the ID Token issued when the original authentication occurred
+#[tokio::test]
+async fn an_id_token_by_another_client_is_not_taken_and_its_successor_is() {
+    for at_login in [None, Some("cli"), Some("app")] {
+        let world = World::new();
+        let session = world.session();
+        world.server.say_id_token_by(at_login);
+        session.login(&password()).await.unwrap();
+        // One that says the same, and one that says nothing, are as good.
+        for party in [at_login, None] {
+            world.clock.advance(Duration::from_secs(10));
+            world.server.say_id_token_by(party);
+            session.renew().await.unwrap();
+        }
+        world.clock.advance(Duration::from_secs(10));
+        world.server.say_id_token_by(Some("another"));
+        let error = session.renew().await.unwrap_err();
+        assert!(error.to_string().contains("is not for whom the login's was"), "{error}");
+        world.clock.advance(LIFETIME);
+        world.server.say_id_token_by(None);
+        session.token().await.unwrap();
+        assert_eq!(world.server.reuse(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_for_an_api_alone_is_not_taken() {
+    let world = World::new();
+    let session = world.session();
+    world.server.say_id_token_for(r#"["cli","https://api.example.com"]"#);
+    session.login(&password()).await.unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    world.server.say_id_token_for(r#""https://api.example.com""#);
+    let error = session.renew().await.unwrap_err();
+    assert!(error.to_string().contains("is not for whom the login's was"), "{error}");
+}

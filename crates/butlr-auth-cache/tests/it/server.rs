@@ -123,6 +123,12 @@ impl Server {
         self.say_claims(&format!(r#"{{"iss":"https://as.example.com","sub":"alice","aud":{audience}}}"#));
     }
 
+    /// The `id_token` of each answer says who asked for it, and nobody if it is `None`.
+    pub(crate) fn say_id_token_by(&self, party: Option<&str>) {
+        let party = party.map(|party| format!(r#","azp":"{party}""#)).unwrap_or_default();
+        self.say_claims(&format!(r#"{{"iss":"https://as.example.com","sub":"alice","aud":"cli"{party}}}"#));
+    }
+
     /// From now on each answer has an `id_token` that ends then, in seconds since 1970.
     pub(crate) fn say_id_token_until(&self, exp: u64) {
         self.say_claims(&format!(

@@ -97,7 +97,7 @@ impl Flight {
         {
             "its `id_token` does not say who logged in"
         } else if let (Some(before), Some(id_token)) = (&self.record.id_token, id_token)
-            && !has_audience_of(id_token, before)
+            && !names_client_of(id_token, before, self.shared.endpoint.identity().client_id.as_str())
         {
             "its `id_token` is not for whom the login's was"
         } else {
@@ -175,14 +175,21 @@ impl Flight {
     }
 }
 
-/// OpenID Connect Core §12.2: `aud` must be that of the login. One audience in common is enough: servers add and drop
-/// those of their APIs.
-fn has_audience_of(id_token: &IdToken, before: &IdToken) -> bool {
+/// OpenID Connect Core §12.2: `aud` and `azp` must be those of the login. Of several audiences the client is enough, or
+/// one in common where the login's did not name it: servers add and drop those of their APIs. An `azp` that comes or goes
+/// says nothing new as long as it is the client.
+fn names_client_of(id_token: &IdToken, before: &IdToken, client: &str) -> bool {
     let (Some(claims), Some(before)) =
         (UnverifiedClaims::decode(id_token.expose()), UnverifiedClaims::decode(before.expose()))
     else {
         return true;
     };
     let mut audiences = before.audiences().peekable();
-    audiences.peek().is_none() || audiences.any(|audience| claims.has_audience(audience))
+    let has_audience = if before.has_audience(client) {
+        claims.has_audience(client)
+    } else {
+        audiences.peek().is_none() || audiences.any(|audience| claims.has_audience(audience))
+    };
+    let party = claims.text("azp");
+    has_audience && party.is_none_or(|party| party == before.text("azp").unwrap_or(client))
 }
