@@ -24,7 +24,10 @@ pub(crate) struct Record {
     pub(crate) subject: Option<Subject>,
     /// What the last failure or refusal was, in words, as long as the ledger remembers one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<Reason>,
+    pub(crate) reason: Option<Box<Reason>>,
+    /// Who has the ledger's lease, for people, where the store has no lock that says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<Box<str>>,
     #[serde(default, with = "exposed_option", skip_serializing_if = "Option::is_none")]
     pub(crate) id_token: Option<IdToken>,
     #[serde(default, with = "exposed_map")]
@@ -91,6 +94,7 @@ impl Record {
             asked: Scope::empty(),
             subject: None,
             reason: None,
+            holder: None,
             id_token: None,
             refresh_tokens: SmallMap::default(),
             access_tokens: SmallMap::default(),
@@ -108,6 +112,9 @@ impl Record {
             .retain(|fingerprint, _| ledger.fingerprints().any(|named| named == *fingerprint));
         if ledger.failure.is_none() && matches!(ledger.state, State::Active | State::LoggedOut) {
             record.reason = None;
+        }
+        if ledger.lease.is_none() {
+            record.holder = None;
         }
         record.ledger = ledger;
         record

@@ -21,8 +21,7 @@ mod encrypted;
 mod encryption_key;
 #[cfg(unix)]
 mod file;
-#[cfg(unix)]
-mod holder;
+pub(crate) mod holder;
 #[cfg(unix)]
 mod lock;
 mod memory;
@@ -157,7 +156,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     }
 
     /// Says in words who has the lock of [`hold`](Self::hold), as far as the store knows: for an error that names who
-    /// keeps a session from being renewed.
+    /// keeps a session from being renewed. Without such a lock the record itself says who renews the session.
     fn holder(&self, key: &SessionKey) -> Option<String> {
         let _ = key;
         None
@@ -264,8 +263,7 @@ async fn blocking<T: Send + 'static>(
     worked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Storage, "the runtime ended during a store's call")))
 }
 
-/// What the name of something that was set aside ends with.
-#[cfg(any(unix, feature = "encrypted"))]
+/// What the name of something that was set aside ends with, and since when a holder holds.
 fn milliseconds_since_1970() -> u128 {
     SystemClock::new().now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -167,9 +167,10 @@ impl Shared {
 
     /// The time of another request has not come: an earlier one may still be under way, or have spent the refresh
     /// token while the access token still works.
-    pub(super) fn unsettled(&self, wait: Duration) -> Error {
+    pub(super) fn unsettled(&self, wait: Duration, holder: Option<String>) -> Error {
+        let by = holder.map(|holder| format!(" (by {holder})")).unwrap_or_default();
         let message = format!(
-            "an earlier renewal of session `{}` got no answer; its refresh token is sent again in {} s at the earliest",
+            "an earlier renewal of session `{}`{by} got no answer; its refresh token is sent again in {} s at the earliest",
             self.name,
             wait.as_secs().max(1)
         );

@@ -160,6 +160,8 @@ struct Flight {
     /// When it was last read (boot time).
     read_at: Duration,
     guard: Option<Guard>,
+    /// This process, as it signs its lease.
+    signature: Option<Box<str>>,
     received: Option<Brought>,
     error: Option<Error>,
     /// What is remembered of a failure, for everybody who reads the record.
@@ -190,6 +192,7 @@ impl Flight {
             record,
             read_at,
             guard: None,
+            signature: None,
             received: None,
             error: None,
             reason: None,

@@ -25,6 +25,8 @@ mod store_file;
 #[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
 mod store_fleet;
 #[cfg(all(target_os = "linux", feature = "conformance", feature = "postgres", feature = "redis"))]
+mod store_holder;
+#[cfg(all(target_os = "linux", feature = "conformance", feature = "postgres", feature = "redis"))]
 mod store_hosts;
 #[cfg(all(feature = "conformance", feature = "postgres", feature = "redis"))]
 mod store_network;

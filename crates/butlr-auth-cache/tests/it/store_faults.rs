@@ -290,7 +290,9 @@ fn a_lease_whose_holder_died_is_taken_over_after_it_was_seen_standing_still() {
         };
         // The dead holder's request may still be under way, and this server takes no refresh token twice.
         let error = ask().await.unwrap_err();
-        assert!(error.to_string().contains("is sent again in"), "{error}");
+        let error = error.to_string();
+        let holder = format!("(by process {} on ", std::process::id());
+        assert!(error.contains(&holder) && error.contains("is sent again in"), "{error}");
         assert_eq!(fixture.server.exchanges(), 2);
         fixture.clock.advance(REFRESH_LIMIT);
         tokio::time::advance(REFRESH_LIMIT).await;

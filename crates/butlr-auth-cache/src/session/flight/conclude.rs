@@ -8,6 +8,7 @@ use butlr_auth_core::{Error, ErrorKind};
 use super::super::Shared;
 use super::{Flight, Sight};
 use crate::protocol::{Ledger, Outcome};
+use crate::store::holder;
 
 /// How long a typed "log in" stands before the record is looked at again, and a store's failure.
 const RELOAD: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ impl Flight {
             failure.map_or(RELOAD, |failure| failure.remaining(self.shared.setup.clock.now()).max(RELOAD))
         };
         let error = self.error.take();
-        let reason = self.reason.as_ref().or(self.record.reason.as_ref());
+        let reason = self.reason.as_ref().or(self.record.reason.as_deref());
         let failure = match outcome {
             Outcome::Current | Outcome::Refreshed => None,
             Outcome::Content | Outcome::Superseded => {
@@ -41,7 +42,9 @@ impl Flight {
                 state.not_before = mandatory.unwrap_or(now + RELOAD);
                 None
             }
-            Outcome::Unsettled(wait) => Some((now + wait.min(RELOAD), self.shared.unsettled(wait))),
+            Outcome::Unsettled(wait) => {
+                Some((now + wait.min(RELOAD), self.shared.unsettled(wait, self.leased_to())))
+            }
             Outcome::BackingOff(failure) => {
                 let until = now + failure.remaining(self.shared.setup.clock.now());
                 Some((until, self.shared.shared_failure(failure, reason)))
@@ -58,8 +61,7 @@ impl Flight {
                 Some((now + RELOAD, self.shared.login_required_because(why, reason)))
             }
             Outcome::Busy => {
-                let holder = self.shared.setup.store.holder(&self.shared.key());
-                let holder = holder.unwrap_or_else(|| "another process".to_owned());
+                let holder = self.holder().unwrap_or_else(|| "another process".to_owned());
                 let message = format!(
                     "somebody else has been renewing session `{session}` for too long: {holder}; nothing was done to it"
                 );
@@ -77,6 +79,18 @@ impl Flight {
         }
         state.failure = failure.map(Box::new);
         state.failure.as_deref().map(|(_, error)| error.clone())
+    }
+}
+
+impl Flight {
+    /// Who keeps everybody else from renewing the session, in words: a store's lock knows it, or else the lease says it.
+    fn holder(&self) -> Option<String> {
+        self.shared.setup.store.holder(&self.shared.key()).or_else(|| self.leased_to())
+    }
+
+    /// Who has the lease, or had it when it ended, in words.
+    fn leased_to(&self) -> Option<String> {
+        self.record.holder.as_deref().and_then(holder::describe)
     }
 }
 

@@ -8,6 +8,7 @@ use butlr_auth_core::Error;
 use super::Flight;
 use crate::protocol::{Input, Ledger};
 use crate::record::Record;
+use crate::store::holder;
 use crate::{Hold, Id, Swap};
 
 /// Whoever has not seen the record for longer than this has not seen its lease stand still: the store may have been
@@ -81,7 +82,11 @@ impl Flight {
         let (store, key) = (&self.shared.setup.store, &self.shared.key());
         let write_id = Id::random();
         if let Some(reason) = &self.reason {
-            self.record.reason = Some(reason.clone());
+            self.record.reason = Some(Box::new(reason.clone()));
+        }
+        if self.guard.is_none() && next.lease.is_some_and(|lease| lease.owner == self.shared.owner) {
+            let signature = self.signature.get_or_insert_with(|| holder::signature().into_boxed_str());
+            self.record.holder = Some(signature.clone());
         }
         let entry = self.record.with_ledger(next).encode(write_id)?;
         let swapped = match store.compare_and_swap(key, self.version, &entry).await {
