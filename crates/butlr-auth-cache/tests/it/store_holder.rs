@@ -56,6 +56,7 @@ async fn hold(folder: &Path, open: fn(&str) -> Box<dyn TokenStore>) {
     server.close();
     let renewal = tokio::spawn(async move { session.renew().await });
     while server.exchanges() < 2 {
+        // Sleeps because the server of the test tells nobody when a request comes; nothing hangs on how long.
         sleep(LOOK).await;
     }
     fs::write(folder.join("sent"), "").unwrap();
@@ -73,6 +74,7 @@ async fn check(test: &str, url: &str, open: fn(&str) -> Box<dyn TokenStore>) {
     let mut holder = Ended(holder.unwrap());
     while !folder.path().join("sent").exists() {
         assert!(holder.0.try_wait().unwrap().is_none(), "the holder has failed");
+        // Sleeps because another process cannot be awaited; nothing hangs on how long.
         sleep(LOOK).await;
     }
     kill_process(Pid::from_child(&holder.0), Signal::STOP).unwrap();

@@ -190,6 +190,8 @@ fn names_client_of(id_token: &IdToken, before: &IdToken, client: &str) -> bool {
     } else {
         audiences.peek().is_none() || audiences.any(|audience| claims.has_audience(audience))
     };
+    //= https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
+    //# its azp Claim Value MUST be the same as in the ID Token issued when the original authentication occurred
     let party = claims.text("azp");
     has_audience && party.is_none_or(|party| party == before.text("azp").unwrap_or(client))
 }
