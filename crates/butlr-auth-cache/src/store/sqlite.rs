@@ -120,6 +120,16 @@ impl TokenStore for SqliteStore {
     fn holder(&self, key: &SessionKey) -> Option<String> {
         super::holder::read(self.0.directory(), &format!("{}.lease", key.digest()))
     }
+
+    fn set_aside(&self, key: &SessionKey) -> Option<String> {
+        let names = format!("{}.corrupt-*", key.digest());
+        let last = self.0.with_connection(|connection| {
+            let last = "SELECT key FROM sessions WHERE key GLOB ?1 ORDER BY key DESC LIMIT 1";
+            let found = connection.query_row(last, params![names], |row| row.get::<_, String>(0)).optional();
+            found.map_err(|error| self.0.failed("read", error))
+        });
+        last.ok().flatten().map(|last| format!("{} as {last}", self.0.shown()))
+    }
 }
 
 /// What a row holds, or why that is no entry.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use butlr_auth_cache::{Id, SqliteStore};
+use butlr_auth_cache::{Entry, Id, SqliteStore, TokenStore as _};
 use butlr_auth_core::ErrorKind;
 use rusqlite::{Connection, params};
 
@@ -29,6 +29,7 @@ fn a_damaged_row_is_set_aside_and_the_session_can_begin_anew() {
     let (_folder, path) = new_database();
     let store = SqliteStore::open(&path).unwrap();
     write(&store, "\"old\"").unwrap();
+    assert_eq!(store.set_aside(&key()), None);
     let good = rows(&path).remove(0).1;
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -41,6 +42,8 @@ fn a_damaged_row_is_set_aside_and_the_session_can_begin_anew() {
         overwrite(&path, &bytes);
         check_error(&load(&store).unwrap_err(), ErrorKind::CorruptRecord, "was set aside in");
         assert!(load(&store).unwrap().is_none(), "it is reported once");
+        let told = SqliteStore::open(&path).unwrap().set_aside(&key()).unwrap();
+        assert!(told.ends_with(&rows(&path)[0].0) && told.contains("sessions"), "its place is known: {told}");
         write(&store, "\"anew\"").unwrap();
         let rows = rows(&path);
         assert_eq!(rows.len(), 2);
@@ -52,7 +55,6 @@ fn a_damaged_row_is_set_aside_and_the_session_can_begin_anew() {
 
 #[test]
 fn a_write_sets_a_damaged_row_aside_too() {
-    use butlr_auth_cache::{Entry, TokenStore as _};
     let (_folder, path) = new_database();
     let store = SqliteStore::open(&path).unwrap();
     write(&store, "\"old\"").unwrap();
