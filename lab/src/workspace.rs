@@ -37,6 +37,6 @@ impl Workspace {
         let mut command = MetadataCommand::new();
         command.manifest_path(self.root.join("Cargo.toml"));
         command.other_options(["--all-features".to_owned(), "--locked".to_owned()]);
-        command.exec().context("cargo metadata failed (a stale Cargo.lock is helped by `cargo check`)")
+        command.exec().context("cargo metadata failed (a stale Cargo.lock help: `cargo check` renews it)")
     }
 }

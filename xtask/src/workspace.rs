@@ -54,7 +54,7 @@ impl Workspace {
         let mut command = MetadataCommand::new();
         command.manifest_path(self.root.join("Cargo.toml"));
         command.other_options(["--all-features".to_owned(), "--locked".to_owned()]);
-        command.exec().context("cargo metadata failed (a stale Cargo.lock is mended by `cargo check`)")
+        command.exec().context("cargo metadata failed (help: `cargo check` renews a stale Cargo.lock)")
     }
 
     /// The members in the order of their directories, those beside `crates` last.

@@ -51,7 +51,7 @@ impl Api {
     pub(crate) async fn new(context: &Context, profile: &Profile) -> Result<Self, Failure> {
         let (base_url, _) = profile.base_url.clone().ok_or_else(|| {
             Failure::configuration(format!("profile `{}` does not say where its API is", profile.name))
-                .mend("set `base_url` in the profile, or give --base-url")
+                .help("set `base_url` in the profile, or give --base-url")
         })?;
         context.patience.begin();
         let network = network::open(&profile.network, &context.environment, context.patience.left()).await?;
@@ -130,7 +130,7 @@ impl Api {
 
     async fn token(&self) -> Result<Token, Failure> {
         let token = self.patience.token(&self.session, self.is_own, || self.session.token()).await;
-        let token = token.map_err(|error| Failure::from(error).mend_by_login(&self.login_command))?;
+        let token = token.map_err(|error| Failure::from(error).help_by_login(&self.login_command))?;
         lifetime::warn_if_over(&self.output, &token, self.clock.boot());
         Ok(token)
     }

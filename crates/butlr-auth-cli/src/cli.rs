@@ -145,8 +145,8 @@ pub(crate) fn refuse(mut error: clap::Error, environment: &Environment) -> Exit 
         let message = error.to_string();
         let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         let message: Vec<&str> = message.split_whitespace().collect();
-        let mend = meant.unwrap_or_else(|| "see `butlr-auth --help`".to_owned());
-        let failure = Failure::usage(message.join(" ")).mend(mend);
+        let help = meant.unwrap_or_else(|| "see `butlr-auth --help`".to_owned());
+        let failure = Failure::usage(message.join(" ")).help(help);
         output.failure(&failure);
     } else if error.use_stderr() && error.to_string().contains(|found| found != '\n' && is_hidden(found)) {
         output.refusal(&error.to_string());

@@ -76,7 +76,7 @@ impl Config {
             }
             None if named => {
                 Err(Failure::configuration(format!("there is no configuration at {}", path.display()))
-                    .mend("correct --config or BUTLR_AUTH_CONFIG"))
+                    .help("correct --config or BUTLR_AUTH_CONFIG"))
             }
             None => Ok(Self { path, ..Self::default() }),
         }
@@ -98,17 +98,17 @@ impl Config {
         let version = toml::from_str(text).ok().and_then(|Form { version }| version);
         if let Some(version) = version.filter(|version| *version != 1) {
             let message = format!("{} is of a version that this program does not know", path.display());
-            let mend = if version > 1 { "update this program" } else { "write `version = 1`" };
-            return Err(Failure::configuration(message).mend(mend));
+            let help = if version > 1 { "update this program" } else { "write `version = 1`" };
+            return Err(Failure::configuration(message).help(help));
         }
         let mut config: Self = toml::from_str(text).map_err(|error| malformed(text, &path, &error))?;
         for (name, profile) in &config.profiles {
             let tables =
                 [("params", &profile.params), ("authorization_params", &profile.authorization_params)];
             for (table, parameters) in tables {
-                let refused = |key: &str, mend: &str| {
+                let refused = |key: &str, help: &str| {
                     let message = format!("{}: profile `{name}` has `{key}` in `{table}`", path.display());
-                    Err(Failure::configuration(message).mend(mend))
+                    Err(Failure::configuration(message).help(help))
                 };
                 if let Some(key) = parameters.names().find(|key| is_protocol(key)) {
                     return refused(key, "remove it: every request says that by itself, and once");

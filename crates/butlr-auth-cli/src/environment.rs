@@ -57,7 +57,7 @@ impl Environment {
         let absolute = |name| self.path(name).filter(|path| path.is_absolute());
         absolute(name).or_else(|| absolute("HOME").map(|home| home.join(below_home))).ok_or_else(|| {
             Failure::configuration(format!("neither {name} nor HOME is an absolute path"))
-                .mend("set HOME or BUTLR_AUTH_STATE_DIR")
+                .help("set HOME or BUTLR_AUTH_STATE_DIR")
         })
     }
 

@@ -1,4 +1,4 @@
-//! What ends a command: said once on stderr, with the line that mends it and the exit code.
+//! What ends a command: said once on stderr, with the line that helps and the exit code.
 
 use std::error::Error as _;
 use std::fmt;
@@ -7,7 +7,7 @@ use butlr_auth::core::text::escape;
 use butlr_auth::{Error, ErrorKind, NetworkFault};
 
 use crate::exit::{self, Exit};
-use crate::mend;
+use crate::help;
 use crate::network;
 
 /// A failure, as a person and a script need it.
@@ -16,17 +16,17 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) kind: &'static str,
     pub(crate) message: String,
-    pub(crate) mend: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (exit, kind) = exit::of_kind(kind);
-        Self { exit, kind, message: message.into(), mend: None }
+        Self { exit, kind, message: message.into(), help: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, kind: "usage", message: message.into(), mend: None }
+        Self { exit: Exit::Usage, kind: "usage", message: message.into(), help: None }
     }
 
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
@@ -34,7 +34,7 @@ impl Failure {
     }
 
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Unexpected, kind: "unexpected", message: message.into(), mend: None }
+        Self { exit: Exit::Unexpected, kind: "unexpected", message: message.into(), help: None }
     }
 
     /// A signal ended the command; `exit` says which.
@@ -45,7 +45,7 @@ impl Failure {
             Exit::Terminated => "ended by SIGTERM",
             _ => "interrupted",
         };
-        Self { exit, kind: "interrupted", message: message.to_owned(), mend: None }
+        Self { exit, kind: "interrupted", message: message.to_owned(), help: None }
     }
 
     pub(crate) fn is_interruption(&self) -> bool {
@@ -59,38 +59,38 @@ impl Failure {
             _ => (Exit::NotExecutable, "not_executable"),
         };
         let shown = escape(program, 128);
-        Self { exit, kind, message: format!("could not run `{shown}`: {error}"), mend: None }
+        Self { exit, kind, message: format!("could not run `{shown}`: {error}"), help: None }
     }
 
     /// Says what to do about it, unless that is said already.
-    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend.get_or_insert_with(|| mend.into());
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| help.into());
         self
     }
 
     /// Says what helps when a file could not be written; `variable` names another place for it.
-    pub(crate) fn mend_write(self, error: &std::io::Error, variable: &str) -> Self {
+    pub(crate) fn help_write(self, error: &std::io::Error, variable: &str) -> Self {
         match error.kind() {
             // What is mounted over a single name cannot be replaced.
-            std::io::ErrorKind::ResourceBusy => self.mend(format!(
+            std::io::ErrorKind::ResourceBusy => self.help(format!(
                 "the file is mounted by itself and cannot be replaced: mount its folder, or name another place by {variable}"
             )),
             std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
-                self.mend(format!("make its folder writable for this user, or name another place by {variable}"))
+                self.help(format!("make its folder writable for this user, or name another place by {variable}"))
             }
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => self.mend("free some space"),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => self.help("free some space"),
             _ => self,
         }
     }
 
-    /// Says what mends it, as it is shown.
+    /// Says what helps, as it is shown.
     pub(crate) fn shown_mend(&self) -> Option<String> {
-        self.mend.as_ref().map(|mend| escape(mend, LONGEST))
+        self.help.as_ref().map(|help| escape(help, LONGEST))
     }
 
     /// Names the login that brings a session back.
-    pub(crate) fn mend_by_login(self, command: &str) -> Self {
-        if self.exit == Exit::Login { self.mend(format!("run `{command}`")) } else { self }
+    pub(crate) fn help_by_login(self, command: &str) -> Self {
+        if self.exit == Exit::Login { self.help(format!("run `{command}`")) } else { self }
     }
 }
 
@@ -109,19 +109,19 @@ impl From<Error> for Failure {
             source = cause.source();
         }
         let mut failure = Self::new(error.kind(), message);
-        failure.mend = mend_of(&error);
+        failure.help = help_of(&error);
         failure
     }
 }
 
 /// What usually helps, where the message does not say it already.
-fn mend_of(error: &Error) -> Option<String> {
+fn help_of(error: &Error) -> Option<String> {
     let fault = error.source().and_then(|source| source.downcast_ref::<NetworkFault>());
     if let Some(help) = fault.and_then(network::help) {
         return Some(help.to_owned());
     }
-    if let Some(mend) = mend::of(error) {
-        return Some(mend);
+    if let Some(help) = help::of(error) {
+        return Some(help);
     }
     let text = match error.kind() {
         ErrorKind::Configuration if has_no_authorities(error) => {

@@ -27,6 +27,6 @@ fn tell(panic: &PanicHookInfo<'_>) {
     let why = payload.downcast_ref::<String>().map(String::as_str);
     let why = why.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a word");
     let failure = Failure::unexpected(format!("this program has a fault{place}: {why}"))
-        .mend("please report it, with what you ran");
+        .help("please report it, with what you ran");
     Output::before_arguments(&Environment::of_process()).failure(&failure);
 }

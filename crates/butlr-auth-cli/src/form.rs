@@ -92,7 +92,7 @@ fn described(context: &Context, profile: &Profile, token: &Token) -> String {
     let now = context.clock.now();
     let ends = token.validity().expires_at(&now);
     let document = json!({
-        "schema": 1,
+        "schema": 2,
         "access_token": token.access_token().expose(),
         "token_type": token.token_type().as_str(),
         "expires_at": ends.and_then(rfc3339),

@@ -46,7 +46,7 @@ pub(crate) async fn unreachable(
     error: reqwest::Error,
 ) -> Failure {
     let failure = Failure::from(network.explain(server, asked, error).await);
-    failure.mend("try again in a moment")
+    failure.help("try again in a moment")
 }
 
 fn broken(host: &str, error: &reqwest::Error) -> Failure {
@@ -59,7 +59,7 @@ fn broken(host: &str, error: &reqwest::Error) -> Failure {
     } else {
         (ErrorKind::Unreachable, format!("the exchange with {host} broke off: {cause}"))
     };
-    Failure::new(kind, message).mend("try again in a moment")
+    Failure::new(kind, message).help("try again in a moment")
 }
 
 fn unbuilt(error: &reqwest::Error) -> Failure {

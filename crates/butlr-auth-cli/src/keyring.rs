@@ -53,11 +53,11 @@ async fn within_deadline<T: Send + 'static>(
     let failed = |why: &str| Failure::new(ErrorKind::Storage, format!("the keyring {why}"));
     match tokio::time::timeout(DEADLINE, receiver).await {
         Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(Error::NoStorageAccess(_)))) => Err(failed("is locked").mend("unlock it")),
+        Ok(Ok(Err(Error::NoStorageAccess(_)))) => Err(failed("is locked").help("unlock it")),
         // The others may hold what they found: they are not passed on.
         Ok(_) => Err(failed("cannot be used")
-            .mend("see whether one runs on the session's bus (DBUS_SESSION_BUS_ADDRESS)")),
+            .help("see whether one runs on the session's bus (DBUS_SESSION_BUS_ADDRESS)")),
         Err(_) => Err(Failure::new(ErrorKind::Busy, "the keyring has not answered for 3 s")
-            .mend("unlock it, end its dialogue or restart it")),
+            .help("unlock it, end its dialogue or restart it")),
     }
 }

@@ -14,5 +14,5 @@ pub(crate) async fn write(_name: &str, _secret: Zeroizing<String>) -> Result<(),
 
 fn absent() -> Failure {
     Failure::configuration("this build of butlr-auth uses no keyring")
-        .mend("say where the secret is by { file = … }, { command = […] } or { env = … }")
+        .help("say where the secret is by { file = … }, { command = […] } or { env = … }")
 }

@@ -25,6 +25,7 @@ mod form;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod help;
 mod http;
 mod interrupt;
 #[cfg_attr(not(all(feature = "keyring", not(target_vendor = "apple"))), path = "keyring_absent.rs")]
@@ -33,7 +34,6 @@ mod keys;
 mod lifetime;
 mod listed;
 mod logging;
-mod mend;
 mod network;
 mod output;
 mod ownership;

@@ -44,7 +44,7 @@ pub(crate) fn start(global: &Global, environment: &Environment, output: &Output)
         (0, None) => return Ok(()),
         (0, Some(name)) => name.parse().map_err(|_| {
             Failure::configuration(format!("{LOG} is not a level"))
-                .mend("use one of error, warn, info, debug, trace")
+                .help("use one of error, warn, info, debug, trace")
         })?,
         (1, _) => LevelFilter::DEBUG,
         (_, _) => LevelFilter::TRACE,

@@ -98,7 +98,7 @@ impl Output {
     pub(crate) fn ask_with(&self, text: &str, facts: Value) {
         match facts {
             Value::Object(mut facts) if self.json => {
-                facts.insert("schema".to_owned(), 1.into());
+                facts.insert("schema".to_owned(), 2.into());
                 facts.insert("level".to_owned(), "ask".into());
                 facts.insert("message".to_owned(), text.into());
                 self.say_document(&Value::Object(facts));
@@ -128,22 +128,22 @@ impl Output {
         let _ = write!(stderr, "{}", escape(text, LONGEST)).and_then(|()| stderr.flush());
     }
 
-    /// Tells why the command failed and what mends it.
+    /// Tells why the command failed and what helps.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json {
             let document = json!({
-                "schema": 1,
+                "schema": 2,
                 "kind": failure.kind,
                 "message": failure.to_string(),
-                "mend": failure.shown_mend(),
+                "help": failure.shown_mend(),
                 "exit": failure.exit as u8,
             });
             self.say_document(&document);
             return;
         }
         self.say("error: ", AnsiColor::Red.on_default().bold(), &failure.to_string());
-        if let Some(mend) = failure.shown_mend() {
-            self.say(" mend: ", AnsiColor::Green.on_default().bold(), &mend);
+        if let Some(help) = failure.shown_mend() {
+            self.say("help: ", AnsiColor::Green.on_default().bold(), &help);
         }
     }
 
@@ -155,7 +155,7 @@ impl Output {
     /// One line: text, or a document that a program tells from the error by its `level`.
     fn tell(&self, level: &str, label: &str, style: Style, text: &str) {
         if self.json {
-            let document = json!({ "schema": 1, "level": level, "message": text });
+            let document = json!({ "schema": 2, "level": level, "message": text });
             self.say_document(&document);
         } else {
             self.say(label, style, text);

@@ -11,11 +11,11 @@ pub(crate) fn foreign(path: &Path, owner: u32) -> Failure {
     let shown = path.display();
     let failure = Failure::configuration(format!("{shown} belongs to another user (uid {owner})"));
     if rustix::process::geteuid().is_root() {
-        return failure.mend(format!(
+        return failure.help(format!(
             "use `sudo -H butlr-auth …` for what is root's own, or `sudo -u '#{owner}' butlr-auth …` for what is theirs; in a container, run it as uid {owner}"
         ));
     }
-    failure.mend(format!(
+    failure.help(format!(
         "run this as uid {owner} (in a container: `--user {owner}`), or make a copy of your own: `install -m 600 {} COPY`",
         shell::word(&shown.to_string())
     ))

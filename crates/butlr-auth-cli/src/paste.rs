@@ -38,10 +38,10 @@ pub(crate) async fn address(output: &Output, question: &str) -> Result<Zeroizing
     match pasted? {
         Pasted::Text(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(cleaned(text)),
-            Err(_) => Err(Failure::usage("what was pasted is not valid UTF-8").mend("paste it as text")),
+            Err(_) => Err(Failure::usage("what was pasted is not valid UTF-8").help("paste it as text")),
         },
         Pasted::TooLong => Err(Failure::usage(format!("what was pasted is longer than {LONGEST} bytes"))
-            .mend("paste the address alone")),
+            .help("paste the address alone")),
     }
 }
 

@@ -25,13 +25,13 @@ pub(crate) fn check() -> Result<(), Failure> {
 fn no_files(error: &io::Error) -> Failure {
     let why = format!("this process may not open {FILES} files more: {error}");
     if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) {
-        Failure::configuration(why).mend("raise its limit: `ulimit -n 1024`, or LimitNOFILE= of a service")
+        Failure::configuration(why).help("raise its limit: `ulimit -n 1024`, or LimitNOFILE= of a service")
     } else {
-        Failure::new(ErrorKind::Busy, why).mend("try again when the system has some to spare")
+        Failure::new(ErrorKind::Busy, why).help("try again when the system has some to spare")
     }
 }
 
 fn no_thread(error: &io::Error) -> Failure {
     Failure::new(ErrorKind::Busy, format!("this process may not start a thread: {error}"))
-        .mend("end other processes, or raise the limit: `ulimit -u`, or that of the container")
+        .help("end other processes, or raise the limit: `ulimit -u`, or that of the container")
 }

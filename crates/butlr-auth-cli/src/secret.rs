@@ -89,7 +89,7 @@ impl SecretPlace {
                     ErrorKind::LoginRequired,
                     format!("the {what} is configured to be in {name}, which is not set"),
                 )
-                .mend(format!("set {name}"))),
+                .help(format!("set {name}"))),
             },
             Self::File(path) => from_file(path).map(Some),
             Self::Command(words) => command::fetch(what, words, within).await.map(Some),
@@ -108,7 +108,7 @@ pub(crate) fn not_run(what: &str, path: &Path) -> Failure {
     Failure::configuration(format!(
         "the {what} comes from a command, and the group of {shown}, which names it, may write another one there"
     ))
-    .mend(format!("run `chmod g-w {}`", shell::word(&shown.to_string())))
+    .help(format!("run `chmod g-w {}`", shell::word(&shown.to_string())))
 }
 
 /// Reads a secret from a file that is safe for one. One line end after it is dropped, as editors add it.
@@ -127,11 +127,11 @@ pub(crate) struct SecretFile<'a> {
 pub(crate) fn open_file(path: &Path) -> Result<SecretFile<'_>, Failure> {
     let shown = path.display();
     let file = File::open(path).map_err(|error| unread(path, &error))?;
-    let refused = |why: String, mend: String| {
+    let refused = |why: String, help: String| {
         // What a container mounts cannot be changed in it.
         let word = shell::word(&shown.to_string());
-        Err(Failure::configuration(why).mend(format!(
-            "{mend}; where that cannot be done, as in a container, mount it read-only, set BUTLR_CLIENT_SECRET, or configure `{{ command = [\"cat\", \"{shown}\"] }}`"
+        Err(Failure::configuration(why).help(format!(
+            "{help}; where that cannot be done, as in a container, mount it read-only, set BUTLR_CLIENT_SECRET, or configure `{{ command = [\"cat\", \"{shown}\"] }}`"
         ).replace("FILE", &word)))
     };
     match file.judge_as_secret().map_err(|error| unread(path, &error))? {
@@ -166,7 +166,7 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
     let failure = Failure::configuration(format!("could not read the secret in {}: {error}", path.display()));
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            failure.mend("have its owner let this user or its group read it, or run this as its owner")
+            failure.help("have its owner let this user or its group read it, or run this as its owner")
         }
         _ => failure,
     }

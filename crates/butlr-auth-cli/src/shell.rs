@@ -28,7 +28,7 @@ pub(crate) fn lines<V: AsRef<str>>(
             Zeroizing::new(format!("{name}={value}\n"))
         } else {
             let message = format!("{name} holds a character that a shell would read as something else");
-            return Err(Failure::usage(message).mend("add --shell, which quotes it, or print JSON"));
+            return Err(Failure::usage(message).help("add --shell, which quotes it, or print JSON"));
         };
         lines.push_str(&line);
     }

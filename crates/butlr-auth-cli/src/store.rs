@@ -183,7 +183,7 @@ async fn check_writable(context: &Context, profile: &Profile) -> Result<(), Fail
     });
     written.map_err(|error| {
         let message = format!("no session can be kept in {}: {error}", folder.display());
-        Failure::new(ErrorKind::Storage, message).mend_write(&error, environment::STATE_DIR)
+        Failure::new(ErrorKind::Storage, message).help_write(&error, environment::STATE_DIR)
     })
 }
 
@@ -204,7 +204,7 @@ async fn open_place(context: &Context, profile: &Profile) -> Result<Arc<dyn Toke
         StoreName::Keyring => {
             let opened = keyring::open(context, profile.store.decided.is_some()).await;
             Arc::new(opened.map_err(|failure| {
-                failure.mend(format!(
+                failure.help(format!(
                     "or keep the session elsewhere: `{} --store file`",
                     profile.login_command()
                 ))
@@ -227,7 +227,7 @@ async fn open_place(context: &Context, profile: &Profile) -> Result<Arc<dyn Toke
             let _ = settings;
             let name = name.as_str();
             let message = format!("this build of butlr-auth keeps no sessions in {name}");
-            return Err(Failure::configuration(message).mend(format!(
+            return Err(Failure::configuration(message).help(format!(
                 "choose another store, or build it with `cargo install butlr-auth-cli --features {name}`"
             )));
         }

@@ -134,7 +134,7 @@ async fn blocking<T: Send + 'static>(
             Failure::usage(format!("what came on stdin is longer than {LIMIT} bytes"))
         }
         io::ErrorKind::InvalidData => {
-            Failure::usage("what came on stdin is not valid UTF-8").mend("send it as text")
+            Failure::usage("what came on stdin is not valid UTF-8").help("send it as text")
         }
         _ => Failure::new(ErrorKind::LoginRequired, format!("could not read an answer: {error}")),
     })

@@ -34,7 +34,7 @@ pub(super) trait Person: Send + Sync {
     async fn approve_device(&self, uri: &str) -> Result<()>;
 }
 
-/// A program that is not installed, and how that is mended.
+/// A program that is not installed, and how it is had.
 #[derive(Debug)]
 pub(super) struct Missing(pub(super) String);
 

@@ -167,7 +167,7 @@ fn headers(written: &[String]) -> Result<HeaderMap, Failure> {
         let name: HeaderName = name.trim().parse().map_err(|_| malformed())?;
         if name == AUTHORIZATION || name == COOKIE {
             return Err(Failure::usage(format!("the header {name} would put a secret among the arguments"))
-                .mend("leave it out: the token is attached by itself"));
+                .help("leave it out: the token is attached by itself"));
         }
         headers.append(name, value.trim().parse().map_err(|_| malformed())?);
     }

@@ -99,7 +99,7 @@ pub(crate) async fn run(context: &Context, command: ClientCommand) -> Result<Exi
         ClientCommand::Delete { id } => {
             call(&api, Method::DELETE, &path_of(&id), None).await?;
             if context.output.is_json() {
-                context.output.document(&json!({ "schema": 1, "client_id": id, "deleted": true }))?;
+                context.output.document(&json!({ "schema": 2, "client_id": id, "deleted": true }))?;
             }
             context.output.note(&format!("deleted client {}", escape(&id, 128)));
         }
@@ -175,7 +175,7 @@ async fn printed(context: &Context, api: &Api, minted: &Minted, shell: bool) -> 
     let (id, secret) = (&minted.id, minted.secret.as_str());
     if context.output.is_json() {
         context.output.document(&json!({
-            "schema": 1,
+            "schema": 2,
             "client_id": id,
             "client_secret": secret,
             "name": minted.document.get("name"),
@@ -194,7 +194,7 @@ async fn printed(context: &Context, api: &Api, minted: &Minted, shell: bool) -> 
 
 fn listed(context: &Context, clients: &Value) -> Result<(), Failure> {
     if context.output.is_json() {
-        return context.output.document(&json!({ "schema": 1, "clients": clients }));
+        return context.output.document(&json!({ "schema": 2, "clients": clients }));
     }
     let rows: Vec<String> =
         clients.as_array().into_iter().flatten().map(|client| row(client).join("  ")).collect();
@@ -207,7 +207,7 @@ fn listed(context: &Context, clients: &Value) -> Result<(), Failure> {
 
 fn shown(context: &Context, client: &Value) -> Result<(), Failure> {
     if context.output.is_json() {
-        return context.output.document(&json!({ "schema": 1, "client": client }));
+        return context.output.document(&json!({ "schema": 2, "client": client }));
     }
     context.output.line(&row(client).join("  "))
 }

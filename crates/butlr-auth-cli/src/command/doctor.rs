@@ -1,4 +1,4 @@
-//! `doctor`: whether configuration, storage, clock, network and session are as they should be, and what mends them.
+//! `doctor`: whether configuration, storage, clock, network and session are as they should be, and what helps.
 
 mod check;
 mod earlier;
@@ -28,7 +28,7 @@ Examples:
 The report is on stdout, whatever it says. The exit code is that of the first FAIL (3 configuration,
 7 storage, 6 network, 4 log in), or 0; a warning does not change it.";
 
-/// Check the setup and say what mends it
+/// Check the setup and say what helps
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let exit = failed.map_or(Exit::Done, |check| check.exit);
     if context.output.is_json() {
         let documents: Vec<Value> = checks.iter().map(Check::document).collect();
-        context.output.document(&json!({ "schema": 1, "exit": exit as u8, "checks": documents }))?;
+        context.output.document(&json!({ "schema": 2, "exit": exit as u8, "checks": documents }))?;
     } else {
         let lines: Vec<String> = checks.iter().map(Check::text).collect();
         context.output.line(&lines.join("\n"))?;
@@ -81,12 +81,12 @@ fn configuration(context: &Context, profile: &Profile) -> Check {
     if profile.hidden.is_empty() {
         return Check::ok("configuration", what);
     }
-    let mend = if context.environment.is_set(environment::CLIENT_ID) {
+    let help = if context.environment.is_set(environment::CLIENT_ID) {
         "name the profile that is meant with -p, or unset what is hidden"
     } else {
         "unset what is hidden, if it was meant for something else"
     };
-    Check::warned("configuration", format!("{what}, hides {}", profile.hidden.join(", ")), mend)
+    Check::warned("configuration", format!("{what}, hides {}", profile.hidden.join(", ")), help)
 }
 
 /// Whether the client's secret is where it should be. A command is not run: it may ask its user.
@@ -97,11 +97,11 @@ async fn secret(context: &Context, profile: &Profile) -> Option<Check> {
             butlr_auth::ErrorKind::LoginRequired,
             "the client's secret is configured nowhere",
         )
-        .mend("set `client_secret` in the profile")),
+        .help("set `client_secret` in the profile")),
         SecretPlace::Nowhere | SecretPlace::Given(_) => return None,
         SecretPlace::Variable(name) if !context.environment.is_set(name) => {
             Err(Failure::new(butlr_auth::ErrorKind::LoginRequired, format!("{name} is not set"))
-                .mend(format!("set {name}")))
+                .help(format!("set {name}")))
         }
         SecretPlace::File(path) => match crate::secret::open_file(path) {
             Ok(file) if file.safe == Safe::Shared => {
@@ -114,7 +114,7 @@ async fn secret(context: &Context, profile: &Profile) -> Option<Check> {
         SecretPlace::Keyring(_) => {
             let fetched =
                 profile.secret.fetch("client secret", &context.environment, context.global.timeout).await;
-            fetched.map(|_| ()).map_err(|failure| failure.mend_by_login(&profile.login_command()))
+            fetched.map(|_| ()).map_err(|failure| failure.help_by_login(&profile.login_command()))
         }
         _ => Ok(()),
     };
@@ -136,7 +136,7 @@ async fn session(context: &Context, profile: &Profile) -> Check {
     let said = status.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     if let Some(why) = super::status::needs_login(&status, context) {
         let failure = Failure::new(butlr_auth::ErrorKind::LoginRequired, format!("{why}{said}"));
-        return Check::failed("session", &failure.mend_by_login(&profile.login_command()));
+        return Check::failed("session", &failure.help_by_login(&profile.login_command()));
     }
     use butlr_auth::Clock as _;
     use butlr_auth::core::End;

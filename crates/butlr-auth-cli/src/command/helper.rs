@@ -103,7 +103,7 @@ async fn token(context: &Context, profile: &Profile) -> Result<Token, Failure> {
     let token = context
         .token(profile, &session, || session.token())
         .await
-        .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
+        .map_err(|failure| failure.help_by_login(&profile.login_command()))?;
     // The library reads no such token; what is printed here is parsed by others, line by line.
     if token.access_token().expose().chars().any(char::is_control) {
         return Err(Failure::new(ErrorKind::InvalidResponse, "the token holds a control character"));

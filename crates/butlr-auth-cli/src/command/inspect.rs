@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let part = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
     let at = |claim| claims.seconds(claim).and_then(rfc3339_of_seconds);
     let document = json!({
-        "schema": 1,
+        "schema": 2,
         "signature": signature,
         "header": part(claims.header_json()),
         "claims": part(claims.payload_json()),
@@ -97,6 +97,6 @@ async fn stored(context: &Context, id_token: bool) -> Result<Zeroizing<String>, 
     let stored = stored.map(Zeroizing::new);
     stored.ok_or_else(|| {
         Failure::new(ErrorKind::LoginRequired, format!("profile `{}` has no stored {what}", profile.name))
-            .mend_by_login(&profile.login_command())
+            .help_by_login(&profile.login_command())
     })
 }

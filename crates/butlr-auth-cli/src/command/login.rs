@@ -132,11 +132,11 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage(
             "--prompt, --login-hint, --acr and --max-age are for the server's own page",
         )
-        .mend("log in there: --web or --no-browser"));
+        .help("log in there: --web or --no-browser"));
     }
     if arguments.scope.is_some() && grant == GrantName::ClientCredentials {
         return Err(Failure::usage("--scope has no effect on a session that asks again by itself")
-            .mend("set `scopes` in the profile"));
+            .help("set `scopes` in the profile"));
     }
     if profile.stays_with_its_own(&context.environment)? {
         context.output.warning(&format!(
@@ -164,7 +164,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
             _ if arguments.secret_stdin || arguments.secret_file.is_some() => {
                 let message = format!("the {} grant takes no secret from you", grant.as_str());
-                return Err(Failure::usage(message).mend("leave --secret-stdin and --secret-file out"));
+                return Err(Failure::usage(message).help("leave --secret-stdin and --secret-file out"));
             }
             GrantName::DeviceCode => device::login(context, &profile, scope).await?,
             GrantName::AuthorizationCode | GrantName::Implicit => {
@@ -237,7 +237,7 @@ fn grant(arguments: &Arguments, profile: &Profile) -> Result<GrantName, Failure>
             profile.grant.as_str(),
             if asked == own { "client-credentials" } else { "user-password, --web, --device or --implicit" },
         );
-        return Err(Failure::configuration(message).mend(if asked == own {
+        return Err(Failure::configuration(message).help(if asked == own {
             "set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or `grant = \"client_credentials\"` in a profile"
         } else {
             "name a profile of a person"
@@ -268,7 +268,7 @@ fn report(
     let expires_at = token.validity().expires_at(&now).and_then(rfc3339);
     if context.output.is_json() {
         context.output.document(&json!({
-            "schema": 1,
+            "schema": 2,
             "profile": profile.name,
             "scope": token.scope().to_string(),
             "expires_at": expires_at,

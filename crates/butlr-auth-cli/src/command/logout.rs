@@ -74,7 +74,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             Some(only) if !arguments.all => only,
             last => {
                 documents.extend(last);
-                json!({ "schema": 1, "profiles": documents })
+                json!({ "schema": 2, "profiles": documents })
             }
         };
         context.output.document(&document)?;
@@ -99,7 +99,7 @@ pub(super) async fn end(context: &Context, profile: &Profile, local: bool) -> Re
     }
     let still_good = ended.not_revoked.as_ref().map(told::why);
     Ok(json!({
-        "schema": 1,
+        "schema": 2,
         "profile": name,
         "was_logged_in": ended.was_logged_in,
         "revoked": ended.was_logged_in && !local && still_good.is_none(),

@@ -112,7 +112,7 @@ fn list(context: &Context) -> Result<(), Failure> {
         }
     }
     if context.output.is_json() {
-        return context.output.document(&json!({ "schema": 1, "profiles": documents }));
+        return context.output.document(&json!({ "schema": 2, "profiles": documents }));
     }
     if lines.is_empty() {
         context.output.note("there are no profiles: `butlr-auth profile add` makes one");
@@ -145,7 +145,7 @@ fn show(context: &Context, named: Option<&str>) -> Result<(), Failure> {
         let parsed: Value =
             toml::from_str(&text).map_err(|_| Failure::unexpected("the profile is not TOML by itself"))?;
         let settings = parsed.get("profile").and_then(|profiles| profiles.get(&name));
-        return context.output.document(&json!({ "schema": 1, "profile": name, "settings": settings }));
+        return context.output.document(&json!({ "schema": 2, "profile": name, "settings": settings }));
     }
     context.output.line(&document::escaped(&text))
 }
@@ -174,7 +174,7 @@ async fn remove(context: &Context, name: &str, force: bool) -> Result<(), Failur
             Ok(status) if matches!(status.state, butlr_auth::SessionState::NeedsLogin(_)) => {}
             Ok(_) if !force => {
                 return Err(Failure::configuration(format!("profile `{name}` is logged in"))
-                    .mend(format!("run `butlr-auth logout {name}` first, or add --force")));
+                    .help(format!("run `butlr-auth logout {name}` first, or add --force")));
             }
             Ok(_) => alive = Some(profile),
             Err(failure) if !force => return Err(failure),
@@ -209,14 +209,14 @@ fn missing(config: &Edited, name: &str) -> Failure {
     let failure =
         Failure::configuration(format!("there is no profile `{shown}` in {}", config.path().display()));
     match config.config() {
-        Ok(config) if !config.profiles.is_empty() => failure.mend(format!("name one of: {}", names(&config))),
-        _ => failure.mend("make one with `butlr-auth profile add`"),
+        Ok(config) if !config.profiles.is_empty() => failure.help(format!("name one of: {}", names(&config))),
+        _ => failure.help("make one with `butlr-auth profile add`"),
     }
 }
 
 fn done(context: &Context, name: &str, what: &str, said: String) -> Result<(), Failure> {
     if context.output.is_json() {
-        context.output.document(&json!({ "schema": 1, "profile": name, what: true }))?;
+        context.output.document(&json!({ "schema": 2, "profile": name, what: true }))?;
     }
     context.output.note(&said);
     Ok(())

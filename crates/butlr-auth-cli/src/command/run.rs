@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let session = context.open(&profile).await?;
     let token = outliving(context, &profile, &session, arguments.min_ttl.unwrap_or_default())
         .await
-        .map_err(|failure| failure.mend_by_login(&profile.login_command()))?;
+        .map_err(|failure| failure.help_by_login(&profile.login_command()))?;
     let Some((program, words)) = arguments.command.split_first() else {
         return Err(Failure::usage("no command is named"));
     };

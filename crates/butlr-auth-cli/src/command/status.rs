@@ -79,7 +79,7 @@ async fn every(context: &Context, arguments: &Arguments) -> Result<Exit, Failure
             Err(failure) if arguments.check => return Err(failure),
             Err(failure) => {
                 documents.push(json!({
-                    "schema": 1, "profile": name, "error": failure.to_string(), "exit": failure.exit as u8,
+                    "schema": 2, "profile": name, "error": failure.to_string(), "exit": failure.exit as u8,
                 }));
                 let unknown = ["", "", "", ""].map(str::to_owned);
                 let [until, server, who, kept] = unknown;
@@ -88,7 +88,7 @@ async fn every(context: &Context, arguments: &Arguments) -> Result<Exit, Failure
         }
     }
     if context.output.is_json() {
-        context.output.document(&json!({ "schema": 1, "profiles": documents }))?;
+        context.output.document(&json!({ "schema": 2, "profiles": documents }))?;
     } else {
         let titles = ["  PROFILE", "SESSION", "TOKEN", "SERVER", "WHO", "KEPT IN"];
         context.output.line(&table::table(titles, &rows))?;
@@ -253,11 +253,11 @@ impl<'a> Report<'a> {
                     }
                     _ => format!("the server does not take the token of `{}` any more", profile.name),
                 });
-                if self.renewable { failure.mend("run `butlr-auth token --force-refresh`") } else { failure }
+                if self.renewable { failure.help("run `butlr-auth token --force-refresh`") } else { failure }
             }
             (None, None | Some(Online::Good)) => return Ok(()),
         };
-        Err(failure.mend_by_login(&profile.login_command()))
+        Err(failure.help_by_login(&profile.login_command()))
     }
 
     fn document(&self, context: &Context) -> Value {
@@ -266,7 +266,7 @@ impl<'a> Report<'a> {
         let ends = self.token.as_ref().and_then(|token| token.validity().expires_at(&now));
         let remaining = self.token.as_ref().and_then(|token| token.remaining(now.boot));
         json!({
-            "schema": 1,
+            "schema": 2,
             "profile": profile.name,
             "source": profile.source.as_str(),
             "earlier": profile.earlier,

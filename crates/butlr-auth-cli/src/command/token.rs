@@ -123,16 +123,16 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if let Some(scope) = &arguments.scope {
         profile.scope = scope.clone();
     }
-    let mend = |failure: Failure| failure.mend_by_login(&profile.login_command());
+    let help = |failure: Failure| failure.help_by_login(&profile.login_command());
     if arguments.watch {
-        return watch::run(context, &profile, arguments).await.map_err(mend);
+        return watch::run(context, &profile, arguments).await.map_err(help);
     }
     context.patience.begin();
     let session = context.open(&profile).await?;
     let text = if id_token::is_meant(context, &session, arguments).await? {
-        id_token::text(context, &profile, &session, arguments).await.map_err(mend)?
+        id_token::text(context, &profile, &session, arguments).await.map_err(help)?
     } else {
-        let token = obtain(context, &profile, &session, arguments).await.map_err(mend)?;
+        let token = obtain(context, &profile, &session, arguments).await.map_err(help)?;
         if token.validity().end == End::Unknown && told::is_due(context, &profile, "the end is unknown") {
             let hint = lifetime::hint(&token, false, &context.clock.now()).unwrap_or_default();
             context.output.note(&format!("`{}`: {hint}", profile.name));
@@ -241,12 +241,12 @@ fn stored(
         let message = format!(
             "the token of `{name}` is good for {remaining}, which is shorter than the {asked} of --min-ttl"
         );
-        return Err(Failure::new(ErrorKind::Unreachable, message).mend("leave --offline out to renew it"));
+        return Err(Failure::new(ErrorKind::Unreachable, message).help("leave --offline out to renew it"));
     }
     Err(match status.state {
         SessionState::Active => {
             Failure::new(ErrorKind::Unreachable, format!("no token of `{name}` is stored that is still good"))
-                .mend("leave --offline out to renew it")
+                .help("leave --offline out to renew it")
         }
         _ => Failure::new(ErrorKind::LoginRequired, format!("`{name}` has no token that is still good")),
     })
@@ -256,6 +256,6 @@ fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     file::replace(path, text.as_bytes(), 0o600).map_err(|error| {
         let failure =
             Failure::new(ErrorKind::Storage, format!("could not write {}: {error}", path.display()));
-        failure.mend_write(&error, "-o")
+        failure.help_write(&error, "-o")
     })
 }

@@ -24,7 +24,7 @@ impl Edited {
     pub(crate) fn open(context: &Context) -> Result<Self, Failure> {
         let path = Config::place(&context.global, &context.environment).ok_or_else(|| {
             Failure::configuration("there is no place for a configuration")
-                .mend("set HOME or BUTLR_AUTH_CONFIG, or use --config")
+                .help("set HOME or BUTLR_AUTH_CONFIG, or use --config")
         })?;
         // What is linked to elsewhere stays so.
         let path = path.canonicalize().unwrap_or(path);
@@ -57,7 +57,7 @@ impl Edited {
                 "there is a profile `{name}` in {} already",
                 self.path.display()
             ))
-            .mend("choose another name, or remove it first: `butlr-auth profile remove`"));
+            .help("choose another name, or remove it first: `butlr-auth profile remove`"));
         }
         let profiles = self.document.entry("profile").or_insert_with(|| {
             let mut profiles = Table::new();
@@ -130,7 +130,7 @@ impl Edited {
         self.folder()?;
         if read(&self.path)? != self.before {
             let message = format!("{} was changed by somebody else meanwhile", self.path.display());
-            return Err(Failure::new(ErrorKind::Busy, message).mend("run it again"));
+            return Err(Failure::new(ErrorKind::Busy, message).help("run it again"));
         }
         let mode = self.path.metadata().map_or(0o600, |there| there.mode() & 0o777);
         file::replace(&self.path, text.as_bytes(), mode).map_err(|error| self.unwritable(&error))
@@ -153,7 +153,7 @@ impl Edited {
 
     fn unwritable(&self, error: &std::io::Error) -> Failure {
         let failure = Failure::configuration(format!("could not write {}: {error}", self.path.display()));
-        failure.mend_write(error, "BUTLR_AUTH_CONFIG")
+        failure.help_write(error, "BUTLR_AUTH_CONFIG")
     }
 }
 

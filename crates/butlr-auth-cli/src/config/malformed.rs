@@ -13,7 +13,7 @@ pub(super) fn malformed(text: &str, path: &Path, error: &toml::de::Error) -> Fai
     let message = &error.message().trim_end().replace('\n', ": ");
     let failure = Failure::configuration(format!("{}{line}: {}", path.display(), without_value(message)));
     match suggestion(message) {
-        Some(meant) => failure.mend(format!("did you mean `{meant}`?")),
+        Some(meant) => failure.help(format!("did you mean `{meant}`?")),
         None => failure,
     }
 }

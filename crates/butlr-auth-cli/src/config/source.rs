@@ -54,11 +54,11 @@ impl Writers {
             Self::OwnGroup => Ok(false),
             Self::AnotherGroup => {
                 Err(Failure::configuration(format!("a group may write {}", shown.display()))
-                    .mend(format!("run `chmod g-w {word}`")))
+                    .help(format!("run `chmod g-w {word}`")))
             }
             Self::Everybody => {
                 Err(Failure::configuration(format!("everybody may write {}", shown.display()))
-                    .mend(format!("run `chmod o-w {word}`")))
+                    .help(format!("run `chmod o-w {word}`")))
             }
         }
     }

@@ -7,9 +7,9 @@ use butlr_auth::ClientAuthenticationMethod;
 use super::{Config, GrantName, Preset, SecretConfig};
 
 #[track_caller]
-fn refused(text: &str, message: &str, mend: Option<&str>) {
+fn refused(text: &str, message: &str, help: Option<&str>) {
     let failure = Config::parse(text, PathBuf::from("config.toml")).unwrap_err();
-    assert_eq!((failure.message.as_str(), failure.mend.as_deref()), (message, mend));
+    assert_eq!((failure.message.as_str(), failure.help.as_deref()), (message, help));
     assert_eq!(failure.exit as u8, 3);
 }
 
@@ -51,9 +51,9 @@ fn the_documented_configuration_is_read() {
 fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     let failure = Config::parse("[profile.me]\ngrnat = \"password\"", PathBuf::from("c.toml")).unwrap_err();
     assert!(failure.message.starts_with("c.toml line 2: unknown field `grnat`"), "{failure}");
-    assert_eq!(failure.mend.as_deref(), Some("did you mean `grant`?"));
+    assert_eq!(failure.help.as_deref(), Some("did you mean `grant`?"));
     let failure = Config::parse("[profile.me]\ngrant = \"pasword\"", PathBuf::from("c.toml")).unwrap_err();
-    assert_eq!(failure.mend.as_deref(), Some("did you mean `password`?"));
+    assert_eq!(failure.help.as_deref(), Some("did you mean `password`?"));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn no_value_is_ever_repeated() {
             let Err(failure) = Config::parse(&text, PathBuf::from("c.toml")) else { continue };
             refused += 1;
             // A key is no value, and says what to look for.
-            let said = format!("{} {}", failure.message, failure.mend.unwrap_or_default());
+            let said = format!("{} {}", failure.message, failure.help.unwrap_or_default());
             let said = said.replace("unknown field `canary`", "");
             assert!(!said.contains("canary") && !said.contains("7777777"), "{text}{said}");
         }

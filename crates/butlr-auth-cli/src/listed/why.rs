@@ -18,7 +18,7 @@ pub(crate) async fn explain(context: &Context, failure: Failure) -> Failure {
         if let Some(why) = why(context, &profile).await {
             let message = format!("profile `{}` needs a login: {why}", profile.name);
             let explained = Failure::new(ErrorKind::LoginRequired, message);
-            return explained.mend_by_login(&profile.login_command());
+            return explained.help_by_login(&profile.login_command());
         }
     }
     failure

@@ -67,7 +67,7 @@ pub(crate) fn choose(
     };
     if !choice.resources.is_empty() && profile.preset == Preset::Butlr {
         return Err(Failure::usage("Butlr's tokens are for its one API, and not for a resource")
-            .mend("leave --resource out"));
+            .help("leave --resource out"));
     }
     profile.source = source;
     profile.hidden = candidates
@@ -117,10 +117,10 @@ fn unknown(name: &str, config: &Config) -> Failure {
         .filter(|(alike, _)| *alike > 0.7)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match nearest {
-        Some((_, known)) => failure.mend(format!("did you mean `{known}`?")),
-        None if config.path.as_os_str().is_empty() => failure.mend("set HOME or BUTLR_AUTH_CONFIG"),
-        None if config.profiles.is_empty() => failure.mend(format!("add `[profile.{shown}]` there")),
-        None => failure.mend(format!("add `[profile.{shown}]` there, or name one of: {}", names(config))),
+        Some((_, known)) => failure.help(format!("did you mean `{known}`?")),
+        None if config.path.as_os_str().is_empty() => failure.help("set HOME or BUTLR_AUTH_CONFIG"),
+        None if config.profiles.is_empty() => failure.help(format!("add `[profile.{shown}]` there")),
+        None => failure.help(format!("add `[profile.{shown}]` there, or name one of: {}", names(config))),
     }
 }
 
@@ -133,7 +133,7 @@ fn without_its_client(config: &Config, environment: &Environment) -> Result<(), 
         .find(|name| environment.is_set(name) && !read.iter().any(|read| read == name));
     match stray {
         Some(name) => Err(Failure::configuration(format!("{name} is set without BUTLR_CLIENT_ID"))
-            .mend(format!("set BUTLR_CLIENT_ID, unset {name}, or name a profile with -p"))),
+            .help(format!("set BUTLR_CLIENT_ID, unset {name}, or name a profile with -p"))),
         None => Ok(()),
     }
 }
@@ -147,7 +147,7 @@ fn of_environment(global: &Global, config: &Config, environment: &Environment) -
         SecretConfig::File(path)
     } else {
         return Err(Failure::configuration("BUTLR_CLIENT_ID is set without its secret")
-            .mend("set BUTLR_CLIENT_SECRET or BUTLR_CLIENT_SECRET_FILE, or name a profile with -p"));
+            .help("set BUTLR_CLIENT_SECRET or BUTLR_CLIENT_SECRET_FILE, or name a profile with -p"));
     };
     let mut profile = at_butlr(ENVIRONMENT, global, config, environment)?;
     profile.grant = GrantName::ClientCredentials;

@@ -12,7 +12,7 @@ use crate::cli::Global;
 use crate::config::{BodyName, Config, GrantName, Preset, ProfileConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::mend;
+use crate::help;
 use crate::secret::SecretPlace;
 use crate::store::StoreChoice;
 
@@ -96,8 +96,8 @@ fn unfit(key: &str, error: &Error) -> Failure {
     let why = said.rsplit_once('`').map_or(said.as_str(), |(_, why)| why.trim_start());
     let failure = Failure::configuration(format!("`{key}` {}", why.trim_start_matches("the issuer ")));
     // What the hint holds is what the key is for.
-    match mend::of(error).filter(|_| error.hint().is_some()) {
-        Some(mend) => failure.mend(mend),
+    match help::of(error).filter(|_| error.hint().is_some()) {
+        Some(help) => failure.help(help),
         None => failure,
     }
 }
@@ -180,7 +180,7 @@ fn base_url(
             url.origin(),
             flag.origin()
         ))
-        .mend("leave --base-url out, or make a profile for that host")),
+        .help("leave --base-url out, or make a profile for that host")),
         _ => Ok(Some((flag, "--base-url"))),
     }
 }
@@ -191,7 +191,7 @@ fn butlr(described: &ProfileConfig, base_url: Option<&(EndpointUrl, &str)>) -> R
         return Err(Failure::configuration(
             "the preset `butlr` knows its token endpoints, `body`, `client_auth` and `bearer_types` by itself",
         )
-        .mend("remove them, or remove `preset`"));
+        .help("remove them, or remove `preset`"));
     }
     let mut provider = base_url.map_or_else(Provider::butlr, |(url, _)| Provider::butlr_at(url));
     if let Some(issuer) = &described.issuer {
@@ -210,7 +210,7 @@ fn generic(name: &str, described: &ProfileConfig) -> Result<Provider, Failure> {
         None if described.grant == Some(GrantName::Implicit) => Provider::empty(name),
         None => {
             return Err(Failure::configuration("neither `issuer` nor `endpoints.token` says where to ask")
-                .mend("add `issuer = \"https://…\"` if the server has a discovery document, else `[profile.NAME.endpoints]`"
+                .help("add `issuer = \"https://…\"` if the server has a discovery document, else `[profile.NAME.endpoints]`"
                     .replace("NAME", name)));
         }
     };

@@ -87,16 +87,16 @@ fn the_environment_moves_its_own_client_and_no_configured_profile() {
 fn half_a_client_is_an_error_that_names_the_other_half() {
     let failure = chosen(&[], "", [("BUTLR_CLIENT_ID", "id")]).unwrap_err();
     assert_eq!(failure.exit as u8, 3);
-    assert!(failure.mend.unwrap().contains("BUTLR_CLIENT_SECRET_FILE"));
+    assert!(failure.help.unwrap().contains("BUTLR_CLIENT_SECRET_FILE"));
 }
 
 #[test]
 fn an_unknown_profile_is_refused_with_the_one_that_was_meant() {
     let failure = chosen(&["-p", "robt"], CONFIG, []).unwrap_err();
-    assert_eq!(failure.mend.as_deref(), Some("did you mean `robot`?"));
+    assert_eq!(failure.help.as_deref(), Some("did you mean `robot`?"));
     let failure = chosen(&["-p", "zzz"], CONFIG, []).unwrap_err();
     assert_eq!(
-        failure.mend.as_deref(),
+        failure.help.as_deref(),
         Some("add `[profile.zzz]` there, or name one of: elsewhere, me, robot")
     );
 }

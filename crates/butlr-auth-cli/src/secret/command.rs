@@ -23,13 +23,13 @@ pub(super) async fn fetch(
         words.split_first().ok_or_else(|| Failure::configuration("the command is empty"))?;
     let named = format!("the command `{program}` that fetches the {what}");
     let failed = |why: String| {
-        Failure::configuration(format!("{named} {why}")).mend("run it by hand to see what is wrong")
+        Failure::configuration(format!("{named} {why}")).help("run it by hand to see what is wrong")
     };
     let not_run = |error: std::io::Error| failed(format!("could not be run: {error}"));
     let mut running = Running::start(program, arguments).map_err(not_run)?;
     let late = |_| {
         Failure::new(ErrorKind::TimedOut, format!("{named} did not end in time"))
-            .mend("run it by hand to see what it waits for, or give it more time by --timeout")
+            .help("run it by hand to see what it waits for, or give it more time by --timeout")
     };
     let printed = tokio::time::timeout(within, running.printed()).await.map_err(late)?;
     let (printed, status) = printed.map_err(not_run)?;

@@ -13,9 +13,9 @@ fn a_file_that_others_can_read_is_refused_with_the_chmod_that_mends_it() {
     std::fs::write(&path, "s3cret\n").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let failure = from_file(&path).unwrap_err();
-    let mend = failure.mend.unwrap();
-    assert!(mend.starts_with(&format!("run `chmod 600 {}`", path.display())), "{mend}");
-    assert!(mend.contains("BUTLR_CLIENT_SECRET") && mend.contains("command = [\"cat\""), "{mend}");
+    let help = failure.help.unwrap();
+    assert!(help.starts_with(&format!("run `chmod 600 {}`", path.display())), "{help}");
+    assert!(help.contains("BUTLR_CLIENT_SECRET") && help.contains("command = [\"cat\""), "{help}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(from_file(&path).unwrap().as_str(), "s3cret");
     std::fs::write(&path, "\n").unwrap();
@@ -56,7 +56,7 @@ async fn a_command_prints_the_secret() {
 async fn a_variable_that_is_not_set_asks_for_it() {
     let place = SecretPlace::Variable("MY_SECRET".to_owned());
     let failure = place.fetch("client secret", &Environment::of([]), WITHIN).await.unwrap_err();
-    assert_eq!((failure.exit as u8, failure.mend.as_deref()), (4, Some("set MY_SECRET")));
+    assert_eq!((failure.exit as u8, failure.help.as_deref()), (4, Some("set MY_SECRET")));
     let found = place.fetch("client secret", &Environment::of([("MY_SECRET", "x")]), WITHIN).await.unwrap();
     assert_eq!(found.unwrap().as_str(), "x");
 }

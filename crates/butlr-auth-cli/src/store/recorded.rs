@@ -49,7 +49,7 @@ impl Recorded {
         };
         let storage = |why: String| {
             Failure::new(ErrorKind::Storage, format!("{}: {why}", path.display()))
-                .mend(format!("run `{}`", profile.login_command()))
+                .help(format!("run `{}`", profile.login_command()))
         };
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -61,14 +61,14 @@ impl Recorded {
         if !file.is_ours() || file.mode() & 0o022 != 0 {
             let message = format!("others may write {}, which says where a session is", path.display());
             return Err(Failure::configuration(message)
-                .mend(format!("run `chmod 600 {}`", crate::shell::word(&path.display().to_string()))));
+                .help(format!("run `chmod 600 {}`", crate::shell::word(&path.display().to_string()))));
         }
         let text = file.read(LIMIT).map_err(|error| storage(error.to_string()))?;
         let damaged = || storage("it is damaged".to_owned());
         let Format { schema } = serde_json::from_str(&text).map_err(|_| damaged())?;
         if schema > SCHEMA {
             let message = format!("{}: a newer version wrote it", path.display());
-            return Err(Failure::new(ErrorKind::Storage, message).mend("update this program"));
+            return Err(Failure::new(ErrorKind::Storage, message).help("update this program"));
         }
         let recorded: Self = serde_json::from_str(&text).map_err(|_| damaged())?;
         if recorded.schema != SCHEMA || recorded.store == StoreName::Auto {

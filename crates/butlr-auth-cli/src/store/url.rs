@@ -22,7 +22,7 @@ pub(super) async fn fetch(
 ) -> Result<Zeroizing<String>, Failure> {
     let missing = || {
         Failure::configuration(format!("sessions are to be kept in {kind}, and nobody says where it is"))
-            .mend(format!("set `url` in `[stores.{kind}]`"))
+            .help(format!("set `url` in `[stores.{kind}]`"))
     };
     match url.ok_or_else(missing)? {
         UrlConfig::Plain(url) => Ok(Zeroizing::new(url.to_string())),

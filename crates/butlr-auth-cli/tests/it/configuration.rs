@@ -5,7 +5,7 @@ async fn a_wrong_configuration_is_exit_3_with_the_line_and_the_mend() {
     let world = World::new().await;
     world.configure("[profile.me]\nprest = \"butlr\"\n");
     world.run(&["-p", "me", "token"]).failed(3, "config.toml line 2: unknown field `prest`");
-    world.run(&["-p", "me", "token"]).failed(3, "mend: did you mean `preset`?");
+    world.run(&["-p", "me", "token"]).failed(3, "help: did you mean `preset`?");
     world.configure("[profile.me]\nclient_secret = \"canary\"\n");
     let ended = world.run(&["-p", "me", "-vv", "token"]).failed(3, "a secret does not belong here");
     assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
@@ -40,14 +40,14 @@ async fn a_secret_file_that_others_can_read_is_refused_with_the_chmod() {
 }
 
 #[tokio::test]
-async fn the_mend_of_a_missing_secret_is_not_a_login() {
+async fn the_help_of_a_missing_secret_is_not_a_login() {
     let world = World::new().await;
     let base = world.server.base_url();
     world.configure(&format!(
         "[profile.x]\npreset = \"butlr\"\nbase_url = \"{base}\"\nclient_id = \"a\"\nclient_secret = {{ env = \"UNSET\" }}\n"
     ));
-    world.run(&["-p", "x", "token"]).failed(4, "mend: set UNSET");
-    world.run(&["-p", "x", "--json", "token"]).failed(4, "\"mend\":\"set UNSET\"");
+    world.run(&["-p", "x", "token"]).failed(4, "help: set UNSET");
+    world.run(&["-p", "x", "--json", "token"]).failed(4, "\"help\":\"set UNSET\"");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn denial_is_exit_5_and_an_expired_code_exit_4() {
     let mut login = world.start(&["--json", "login", "dev"]);
     login.member("user_code");
     let ended = login.end().failed(4, "no longer good");
-    assert!(ended.stderr.contains("\"mend\":\"run `butlr-auth login dev`\""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"help\":\"run `butlr-auth login dev`\""), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn check(ended: &Ended, code: i32, expected: &[(&str, &str)]) {
     let report: Report = serde_json::from_value(ended.json()).unwrap();
     let found: Vec<(&str, &str)> =
         report.checks.iter().map(|found| (found.name.as_str(), found.state.as_str())).collect();
-    assert_eq!((report.schema, report.exit, ended.code), (1, code, code), "{}", ended.stdout);
+    assert_eq!((report.schema, report.exit, ended.code), (2, code, code), "{}", ended.stdout);
     assert_eq!(found, expected, "{}", ended.stdout);
 }
 
@@ -55,7 +55,7 @@ async fn a_good_setup_is_ok_in_every_part_and_no_token_is_asked_for() {
 }
 
 #[tokio::test]
-async fn each_fault_is_named_with_its_mend_and_its_exit_code() {
+async fn each_fault_is_named_with_its_help_and_its_exit_code() {
     let world = World::new().await;
     world.file("secret", "x", 0o644);
     let ended = world.run(&["-p", "robot", "--json", "doctor"]);
@@ -77,7 +77,7 @@ async fn each_fault_is_named_with_its_mend_and_its_exit_code() {
     let ended = world.run(&["-p", "me", "doctor"]);
     assert_eq!(ended.code, 4);
     assert!(ended.stdout.contains("FAIL  session        nobody has logged in\n"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("mend: run `butlr-auth login me`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("help: run `butlr-auth login me`"), "{}", ended.stdout);
 
     world.configure("[profile.robot]\nprest = \"butlr\"\n");
     check(&world.run(&["-p", "robot", "--json", "doctor"]), 3, &[("configuration", "FAIL")]);

@@ -115,7 +115,7 @@ async fn a_forged_or_denied_answer_is_refused() {
         "http://127.0.0.1/callback?code=canary&code=canary&state=x&state=x",
     ] {
         let ended =
-            world.log_in_by_page(&["login", "code"], forged(redirect)).await.failed(5, "mend: start again");
+            world.log_in_by_page(&["login", "code"], forged(redirect)).await.failed(5, "help: start again");
         assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
     }
     world.log_in_by_page(&["login", "code"], forged("")).await.failed(4, "no address came back");

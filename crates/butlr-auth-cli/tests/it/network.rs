@@ -55,7 +55,7 @@ fn token(world: &World, variables: &[(&str, &str)]) -> Ended {
 /// Is a matter of the configuration, and no waiting is proposed.
 #[track_caller]
 fn is_no_moment(ended: Ended, said: &[&str]) {
-    let ended = ended.failed(3, "mend:");
+    let ended = ended.failed(3, "help:");
     assert!(!ended.stderr.contains("moment"), "{}", ended.stderr);
     for said in said {
         assert!(ended.stderr.contains(said), "`{said}` is not in: {}", ended.stderr);

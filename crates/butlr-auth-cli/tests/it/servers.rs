@@ -128,7 +128,7 @@ async fn the_reason_of_a_refusal_is_told_whatever_its_shape() {
         world.file("secret", "not-the-secret", 0o600);
         let ended = token(&world, "robot").failed(5, "the client is unknown, or its authentication failed");
         assert!(
-            ended.stderr.contains("mend: check the client's id, its secret"),
+            ended.stderr.contains("help: check the client's id, its secret"),
             "{quirk}: {}",
             ended.stderr
         );
@@ -139,15 +139,15 @@ async fn the_reason_of_a_refusal_is_told_whatever_its_shape() {
     }
     let world = with(Quirk::ErrorEmpty).await;
     world.file("secret", "not-the-secret", 0o600);
-    token(&world, "robot").failed(5, "mend: check the client's id, its secret");
+    token(&world, "robot").failed(5, "help: check the client's id, its secret");
 }
 
 #[tokio::test]
 async fn butlr_behind_auth0_is_told_in_auth0s_words_with_help_of_its_own() {
     let world = with(Quirk::AccessDenied).await;
-    token(&world, "butlr").failed(5, "mend: check the client's id, its secret");
+    token(&world, "butlr").failed(5, "help: check the client's id, its secret");
     let login = ["-p", "me", "login", "--secret-stdin"];
-    world.run_with(&login, &[], "wrong\n").failed(5, "mend: check the user name and the password");
+    world.run_with(&login, &[], "wrong\n").failed(5, "help: check the user name and the password");
     let blocked = with(Quirk::TooManyAttempts).await;
     let ended = blocked.run_with(&login, &[], "wrong\n").failed(5, "Your account has been blocked");
     assert!(!ended.stderr.contains("in a moment"), "{}", ended.stderr);
@@ -158,10 +158,10 @@ async fn butlr_behind_auth0_is_told_in_auth0s_words_with_help_of_its_own() {
 async fn an_issuer_that_is_not_quite_the_servers_is_told_with_the_line_to_write() {
     let world = with(Quirk::IssuerSlash).await;
     let issuer = world.server.issuer().to_owned();
-    let ended = token(&world, "found").failed(5, &format!("mend: write `issuer = \"{issuer}/\"`"));
+    let ended = token(&world, "found").failed(5, &format!("help: write `issuer = \"{issuer}/\"`"));
     assert!(ended.stderr.contains(&format!("{issuer}/.well-known/")), "{}", ended.stderr);
     let world = with(Quirk::IssuerTemplate).await;
-    token(&world, "found").failed(5, "mend: name one tenant in `issuer`");
+    token(&world, "found").failed(5, "help: name one tenant in `issuer`");
     let world = World::new().await;
     let issuer = world.server.issuer();
     let found = |issuer: &str| {
@@ -170,7 +170,7 @@ async fn an_issuer_that_is_not_quite_the_servers_is_told_with_the_line_to_write(
     for pasted in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         world.configure(&found(&format!("{issuer}{pasted}")));
         token(&world, "found")
-            .failed(3, &format!("mend: write `issuer = \"{issuer}\"`, without `/.well-known/`"));
+            .failed(3, &format!("help: write `issuer = \"{issuer}\"`, without `/.well-known/`"));
     }
 }
 

@@ -24,7 +24,7 @@ async fn online_tells_a_revoked_token_from_a_good_one_by_the_api() {
         assert_eq!(online(&world, "robot"), json!({ "good": false }));
         world
             .run(&["-p", "robot", "status", "--online", "--check"])
-            .failed(4, "mend: run `butlr-auth token --force-refresh`");
+            .failed(4, "help: run `butlr-auth token --force-refresh`");
         // It was a question, and changed nothing.
         assert_eq!(world.run(&["-p", "robot", "token"]).succeeded().stdout, token);
         assert_eq!(world.server.journal().token_requests(), 1);

@@ -110,7 +110,7 @@ async fn postgres_keeps_sessions_in_a_table_that_a_login_makes() {
     world.file("url", &postgres.url(), 0o600);
     let ended = world.run(&["-p", "robot", "doctor", "--offline"]);
     assert_eq!(ended.code, 3, "{}", ended.stdout);
-    assert!(ended.stdout.contains("mend: run `butlr-auth login robot`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("help: run `butlr-auth login robot`"), "{}", ended.stdout);
     a_life_in(&world, "postgres", &[], postgres.password());
     world.file("url", &postgres.url(), 0o644);
     world.run(&["-p", "me", "token"]).failed(3, "chmod 600");
@@ -174,7 +174,7 @@ async fn what_cannot_be_believed_of_a_sessions_place_is_an_error_and_no_other_pl
         "{\"schema\":1,\"store\":\"auto\",\"asked\":true}",
     ] {
         std::fs::write(&path, bad).unwrap();
-        world.run(&["-p", "me", "token"]).failed(7, "mend: run `butlr-auth login me`");
+        world.run(&["-p", "me", "token"]).failed(7, "help: run `butlr-auth login me`");
         assert_eq!(world.run(&["-p", "me", "doctor", "--offline"]).code, 7);
     }
     std::fs::write(&path, "{\"schema\":2,\"store\":\"elsewhere\"}").unwrap();

@@ -27,7 +27,7 @@ async fn every_format_shows_the_same_token() {
     let raw = token(&[]).stdout.trim().to_owned();
     assert_eq!(token(&["-f", "header"]).stdout, format!("Authorization: Bearer {raw}\n"));
     let document = token(&["-f", "json"]).json();
-    assert_eq!(document["schema"], 1);
+    assert_eq!(document["schema"], 2);
     assert_eq!(document["access_token"], raw.as_str());
     assert_eq!(document["token_type"], "Bearer");
     assert_eq!(document["profile"], "robot");
@@ -56,9 +56,9 @@ async fn without_a_login_it_names_the_command_and_prompts_nobody() {
     let error: serde_json::Value = serde_json::from_str(&document.stderr).unwrap();
     assert_eq!(
         (&error["schema"], &error["kind"], &error["exit"]),
-        (&1.into(), &"login_required".into(), &4.into())
+        (&2.into(), &"login_required".into(), &4.into())
     );
-    assert_eq!(error["mend"], "run `butlr-auth login me`");
+    assert_eq!(error["help"], "run `butlr-auth login me`");
     assert_eq!(document.stdout, "");
     assert_eq!(world.server.journal().token_requests(), 0);
 }

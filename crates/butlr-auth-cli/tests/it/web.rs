@@ -142,8 +142,8 @@ async fn a_port_that_is_taken_and_a_redirect_elsewhere_say_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let here = format!("http://{}/callback", taken.local_addr().unwrap());
     for (redirect_uri, code, said) in [
-        (here.as_str(), 6, "mend: end that program, or paste the address yourself: --no-browser"),
-        ("http://x.localhost/callback", 3, "mend: set `redirect_uri` in the profile to such an address"),
+        (here.as_str(), 6, "help: end that program, or paste the address yourself: --no-browser"),
+        ("http://x.localhost/callback", 3, "help: set `redirect_uri` in the profile to such an address"),
     ] {
         let base = world.server.base_url();
         world.configure(&format!(

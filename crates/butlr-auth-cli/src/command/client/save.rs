@@ -38,7 +38,7 @@ impl Place {
             std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&secret).map_err(
                 |error| {
                     Failure::configuration(format!("could not make {}: {error}", secret.display()))
-                        .mend("move it away, or choose another name")
+                        .help("move it away, or choose another name")
                 },
             )?;
         let base_url = profile.base_url.as_ref().map(|(url, _)| url);
@@ -63,7 +63,7 @@ impl Place {
         }
         if context.output.is_json() {
             context.output.document(&json!({
-                "schema": 1,
+                "schema": 2,
                 "client_id": minted.id,
                 "profile": name,
                 "secret_file": self.secret.display().to_string(),

@@ -21,11 +21,11 @@ pub(super) fn write(server: &AuthorizationServer, path: &Path) -> Result<(), Fai
             "{} is there already, and not from a demo",
             taken.display()
         ))
-        .mend("name another file"));
+        .help("name another file"));
     }
     let name = secret.file_name().and_then(OsStr::to_str).ok_or_else(|| {
         Failure::configuration(format!("the name of {} is not valid UTF-8", path.display()))
-            .mend("name another file")
+            .help("name another file")
     })?;
     private(&secret, &server.client().secret)?;
     private(path, &configuration(server, name))

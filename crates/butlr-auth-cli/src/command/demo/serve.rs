@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if context.output.is_json() {
         let variables: Map<String, Value> =
             variables(&server).map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
-        context.output.document(&json!({ "environment": variables }))?;
+        context.output.document(&json!({ "schema": 2, "environment": variables }))?;
     } else {
         let lines: Zeroizing<String> = shell::lines(variables(&server), arguments.shell)?;
         context.output.result(lines.as_bytes())?;
@@ -67,8 +67,8 @@ fn unheard(error: &io::Error, port: u16) -> Failure {
     let message = format!("the server cannot listen on port {port}: {error}");
     let elsewhere = "name another one, or leave --port out: the system chooses";
     match error.kind() {
-        io::ErrorKind::AddrInUse => Failure::new(ErrorKind::Busy, message).mend(elsewhere),
-        io::ErrorKind::PermissionDenied => Failure::configuration(message).mend(elsewhere),
+        io::ErrorKind::AddrInUse => Failure::new(ErrorKind::Busy, message).help(elsewhere),
+        io::ErrorKind::PermissionDenied => Failure::configuration(message).help(elsewhere),
         _ => Failure::unexpected(message),
     }
 }

@@ -14,23 +14,23 @@ pub(super) enum State {
     Failed,
 }
 
-/// What was found, and what mends it.
+/// What was found, and what helps.
 #[derive(Debug)]
 pub(super) struct Check {
     name: &'static str,
     pub(super) state: State,
     what: String,
-    mend: Option<String>,
+    help: Option<String>,
     pub(super) exit: Exit,
 }
 
 impl Check {
     pub(super) fn ok(name: &'static str, what: String) -> Self {
-        Self { name, state: State::Ok, what, mend: None, exit: Exit::Done }
+        Self { name, state: State::Ok, what, help: None, exit: Exit::Done }
     }
 
-    pub(super) fn warned(name: &'static str, what: String, mend: &str) -> Self {
-        Self { name, state: State::Warned, what, mend: Some(mend.to_owned()), exit: Exit::Done }
+    pub(super) fn warned(name: &'static str, what: String, help: &str) -> Self {
+        Self { name, state: State::Warned, what, help: Some(help.to_owned()), exit: Exit::Done }
     }
 
     pub(super) fn failed(name: &'static str, failure: &Failure) -> Self {
@@ -38,7 +38,7 @@ impl Check {
             name,
             state: State::Failed,
             what: failure.message.clone(),
-            mend: failure.mend.clone(),
+            help: failure.help.clone(),
             exit: failure.exit,
         }
     }
@@ -53,13 +53,13 @@ impl Check {
 
     pub(super) fn text(&self) -> String {
         let line = format!("{:<5} {:<14} {}", self.word(), self.name, escape(&self.what, LONGEST));
-        match &self.mend {
-            Some(mend) => format!("{line}\n{:>20} {}", "mend:", escape(mend, LONGEST)),
+        match &self.help {
+            Some(help) => format!("{line}\n{:>20} {}", "help:", escape(help, LONGEST)),
             None => line,
         }
     }
 
     pub(super) fn document(&self) -> Value {
-        json!({ "name": self.name, "state": self.word(), "what": self.what, "mend": self.mend })
+        json!({ "name": self.name, "state": self.word(), "what": self.what, "help": self.help })
     }
 }

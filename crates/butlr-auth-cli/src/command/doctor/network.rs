@@ -51,7 +51,7 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Vec<Check> {
             }
             Err(failure) => {
                 let failure =
-                    failure.mend("see whether this machine is online, and its name servers and proxy");
+                    failure.help("see whether this machine is online, and its name servers and proxy");
                 checks.push(Check::failed("network", &failure));
             }
         }

@@ -27,7 +27,7 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
         Ok::<_, Failure>(store.promises())
     };
     let probed = tokio::time::timeout(context.global.timeout, probed).await.unwrap_or_else(|_| {
-        Err(Failure::new(ErrorKind::Storage, "it did not answer in time").mend("see whether it runs"))
+        Err(Failure::new(ErrorKind::Storage, "it did not answer in time").help("see whether it runs"))
     });
     match probed {
         Ok(promises) => {
@@ -45,8 +45,8 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
             };
             if promises.durability == Durability::Process {
                 let what = format!("{shown}: nothing can be written there, and the token is not kept");
-                let mend = "set BUTLR_AUTH_STATE_DIR to a folder that this user can write";
-                return Check::warned("storage", what, mend);
+                let help = "set BUTLR_AUTH_STATE_DIR to a folder that this user can write";
+                return Check::warned("storage", what, help);
             }
             if let Some(policy) = store::eviction(context, profile).await {
                 let what = format!("{shown}: {}", store::evicts(&policy));
@@ -59,7 +59,7 @@ pub(super) async fn check(context: &Context, profile: &Profile) -> Check {
             let failure = match place.name {
                 // What is missing there, a login makes.
                 StoreName::Postgres if failure.exit == Exit::Configuration => {
-                    failure.mend(format!("run `{}`", profile.login_command()))
+                    failure.help(format!("run `{}`", profile.login_command()))
                 }
                 _ => failure,
             };

@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, asked: &Asked) -> Result<Exit, Failur
             return Err(Failure::usage(format!(
                 "`{shown}` is not possible: passwords come from the profile's login"
             ))
-            .mend(format!("run `{}`", profile.login_command())));
+            .help(format!("run `{}`", profile.login_command())));
         }
     }
     Ok(Exit::Done)

@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Context, arguments: &Verification, token: &str
     } else {
         let audience = arguments.audience.as_deref().ok_or_else(|| {
             Failure::usage("--verify needs --audience: a token is good for one API, not for all of them")
-                .mend("name the API by --audience, or verify an id_token by --id-token")
+                .help("name the API by --audience, or verify an id_token by --id-token")
         })?;
         let verifier = verifier.audience(audience);
         let verifier = if arguments.plain_jwt { verifier.plain_jwt() } else { verifier };
@@ -99,7 +99,7 @@ async fn verifier(context: &Context, arguments: &Verification) -> Result<Verifie
             let issuer = profile.issuer.as_ref().map(|by| by.issuer.as_str());
             let issuer = issuer.or_else(|| profile.provider.issuer()).ok_or_else(|| {
                 Failure::usage(format!("profile `{}` has no issuer", profile.name))
-                    .mend("name the issuer by --issuer")
+                    .help("name the issuer by --issuer")
             })?;
             let network =
                 network::open(&profile.network, &context.environment, context.patience.left()).await?;
@@ -133,5 +133,5 @@ fn not_good(error: VerifyError) -> Failure {
     if error.reason() == Reason::KeysUnavailable {
         return Failure::from(Error::from(error));
     }
-    Failure { exit: Exit::Negative, kind: "invalid_token", message: error.to_string(), mend: None }
+    Failure { exit: Exit::Negative, kind: "invalid_token", message: error.to_string(), help: None }
 }

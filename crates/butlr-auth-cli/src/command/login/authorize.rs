@@ -87,8 +87,8 @@ fn unpushed(provider: &Provider, error: Error) -> Failure {
     let mut failure = Failure::from(error);
     if may_not_be_served {
         let off = "if the server announces pushed requests and does not serve them, set `pushed_authorization = false` in the profile";
-        let before = failure.mend.take();
-        failure.mend = Some(before.map_or_else(|| off.to_owned(), |mend| format!("{mend}; {off}")));
+        let before = failure.help.take();
+        failure.help = Some(before.map_or_else(|| off.to_owned(), |help| format!("{help}; {off}")));
     }
     failure
 }
@@ -123,18 +123,18 @@ async fn brought_back(
 fn unheard(error: Error) -> Failure {
     let busy = error.kind() == ErrorKind::Busy;
     let mut failure = Failure::from(error);
-    let mend = if busy {
+    let help = if busy {
         "end that program, or paste the address yourself: --no-browser"
     } else {
         "set `redirect_uri` in the profile to such an address, or paste the one you end on: --no-browser"
     };
-    failure.mend = Some(mend.to_owned());
+    failure.help = Some(help.to_owned());
     failure
 }
 
 /// What to do when the browser brought back nothing that can be used.
 fn unanswered(error: Error) -> Failure {
-    let mend = match error.kind() {
+    let help = match error.kind() {
         ErrorKind::TimedOut => "run it again when there is somebody to log in",
         ErrorKind::InvalidCallback if error.hint().is_none() => {
             "run it again; if it stays like this, tell whoever runs the server"
@@ -142,7 +142,7 @@ fn unanswered(error: Error) -> Failure {
         _ => return error.into(),
     };
     let mut failure = Failure::from(error);
-    failure.mend = Some(mend.to_owned());
+    failure.help = Some(help.to_owned());
     failure
 }
 
@@ -220,7 +220,7 @@ async fn taken(
 ) -> Result<AuthorizationResponse, Failure> {
     let redirect = paste::address(output, "Paste it here: ").await?;
     if redirect.is_empty() {
-        return Err(Failure::new(ErrorKind::LoginRequired, "no address came back").mend(
+        return Err(Failure::new(ErrorKind::LoginRequired, "no address came back").help(
             "run it again on a terminal, or give the address of the page that you end on as one line on stdin",
         ));
     }

@@ -23,7 +23,7 @@ pub(super) async fn login(context: &Context, profile: &Profile, scope: Scope) ->
     let grant = device.grant();
     let polled = http.poll_device(&device, || session.login(&grant));
     let ended = spinner::during(output, "waiting for you; Ctrl-C ends it", polled).await;
-    ended.map_err(|error| Failure::from(error).mend_by_login(&profile.login_command()))
+    ended.map_err(|error| Failure::from(error).help_by_login(&profile.login_command()))
 }
 
 /// The code is shown even where an address holds it already: the person compares the two.

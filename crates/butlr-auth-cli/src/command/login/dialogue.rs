@@ -57,7 +57,7 @@ impl Dialogue {
             return Ok(());
         }
         Err(Failure::usage("--max-age needs an id_token, which says when somebody logged in")
-            .mend("add \"openid\" to the profile's `scopes`, or to --scope"))
+            .help("add \"openid\" to the profile's `scopes`, or to --scope"))
     }
 
     /// Adds what steers the dialogue to the authorization request, instead of what is configured.
@@ -128,7 +128,7 @@ fn check_age(said: Option<u64>, max_age: Duration, now: SystemTime) -> Result<()
 }
 
 fn unmet(message: String) -> Failure {
-    Failure::new(ErrorKind::InvalidResponse, message).mend("log in again with `--prompt login`")
+    Failure::new(ErrorKind::InvalidResponse, message).help("log in again with `--prompt login`")
 }
 
 #[cfg(test)]

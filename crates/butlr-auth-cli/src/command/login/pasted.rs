@@ -8,9 +8,9 @@ use crate::failure::Failure;
 /// Tells an address of some other page, or one that was cut, from an answer that was tampered with. Whether an answer
 /// is the right one is not decided here.
 pub(super) fn came_back(redirect: &str, expected: &str, page: &Url) -> Result<(), Failure> {
-    let mend = "paste the whole address of the page that you end on";
+    let help = "paste the whole address of the page that you end on";
     let wrong = |said: String| {
-        Err(Failure::new(ErrorKind::InvalidCallback, said).mend(format!("start again, and {mend}")))
+        Err(Failure::new(ErrorKind::InvalidCallback, said).help(format!("start again, and {help}")))
     };
     let is_parameters = !redirect.contains(['?', '#', ':', '/']) && redirect.contains('=');
     let end = redirect.find(['?', '#']).unwrap_or(if is_parameters { 0 } else { redirect.len() });

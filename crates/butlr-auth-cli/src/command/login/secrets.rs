@@ -171,7 +171,7 @@ pub(super) fn ask_for(context: &Context, what: &str, instead: &str) -> Result<()
     }
     let why =
         if context.global.no_input { "--no-input forbids to ask" } else { "there is no terminal to ask on" };
-    Err(Failure::new(ErrorKind::LoginRequired, format!("{what} is needed, and {why}")).mend(instead))
+    Err(Failure::new(ErrorKind::LoginRequired, format!("{what} is needed, and {why}")).help(instead))
 }
 
 /// Takes a token that another program got. It cannot be renewed.
@@ -179,7 +179,7 @@ pub(super) async fn import(context: &Context, profile: &Profile) -> Result<Token
     check_import(profile)?;
     let token = AccessToken::new(secret::from_stdin().await?.trim())?;
     let imported = TokenResponse::imported(token, &context.clock.now())
-        .map_err(|error| Failure::from(error).mend("import a token that is still good"))?;
+        .map_err(|error| Failure::from(error).help("import a token that is still good"))?;
     let session: Session = context.open(profile).await?;
     Ok(session.login_with(imported).await?)
 }
@@ -196,5 +196,5 @@ fn check_import(profile: &Profile) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!("profile `{}` gets its own tokens and takes none from elsewhere", profile.name);
-    Err(Failure::configuration(message).mend("name a profile of a person"))
+    Err(Failure::configuration(message).help("name a profile of a person"))
 }

@@ -55,6 +55,6 @@ pub(super) fn stayed(context: &Context, profile: &Profile, error: &Error) -> Fai
     let name = &profile.name;
     let told = Failure::from(error.clone());
     let message = format!("the session of `{name}` stays in {place}: {}", told.message);
-    let mend = "make room there or make it writable, and log out again";
-    Failure::new(ErrorKind::Storage, message).mend(mend)
+    let help = "make room there or make it writable, and log out again";
+    Failure::new(ErrorKind::Storage, message).help(help)
 }

@@ -43,7 +43,7 @@ pub(super) async fn text(
         let stored = session.status().await?.id_token.filter(|token| is_good(context, token, min_ttl));
         stored.ok_or_else(|| {
             let message = format!("no id_token of `{}` is stored that is still good", profile.name);
-            Failure::new(ErrorKind::Unreachable, message).mend("leave --offline out to renew it")
+            Failure::new(ErrorKind::Unreachable, message).help("leave --offline out to renew it")
         })?
     } else {
         if arguments.force_refresh {
@@ -80,7 +80,7 @@ fn written(
         Form::Kube => form::kube(context, itself, ends.and_then(rfc3339)),
         Form::Json => {
             let document = json!({
-                "schema": 1,
+                "schema": 2,
                 "id_token": itself,
                 "expires_at": ends.and_then(rfc3339),
                 "expires_in": remaining(context, id_token).map(|remaining| remaining.as_secs()),
@@ -92,7 +92,7 @@ fn written(
 }
 
 fn no_variable() -> Failure {
-    Failure::usage("an id_token has no variable of its own").mend("use -f raw, header, json or kube")
+    Failure::usage("an id_token has no variable of its own").help("use -f raw, header, json or kube")
 }
 
 /// A login is not always what helps: without the scope `openid` none brings an `id_token`.
@@ -102,10 +102,10 @@ fn without(failure: Failure, profile: &Profile) -> Failure {
     }
     if profile.is_the_clients_own() {
         return failure
-            .mend("an id_token says who logged in, and a client does not: name a profile of a person");
+            .help("an id_token says who logged in, and a client does not: name a profile of a person");
     }
     let command = profile.login_command();
-    failure.mend(format!("add \"openid\" to the profile's `scopes`, then run `{command}`"))
+    failure.help(format!("add \"openid\" to the profile's `scopes`, then run `{command}`"))
 }
 
 fn ends(id_token: &IdToken) -> Option<SystemTime> {

@@ -67,11 +67,11 @@ async fn a_folder_that_others_may_write_is_as_bad_as_the_file() {
             std::os::unix::fs::chown(&folder, None, Some(group)).unwrap();
             std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         };
-        for (mode, group, mend) in
+        for (mode, group, help) in
             [(0o777, SOMEBODY, "chmod o-w"), (0o775, 4711, "chmod g-w"), (0o775, SOMEBODY, "chmod g-w")]
         {
             change(mode, group);
-            users.run(SOMEBODY, &token, &variables).failed(3, mend);
+            users.run(SOMEBODY, &token, &variables).failed(3, help);
         }
         // In a folder like /tmp nobody replaces the files of others.
         change(0o1777, SOMEBODY);

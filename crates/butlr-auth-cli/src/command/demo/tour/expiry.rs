@@ -63,5 +63,5 @@ pub(super) async fn revoked(stage: &Stage) -> Result<String> {
     let before = stage.short.journal().token_requests();
     stage.sandbox.run(&run).await?.failed(4, "run `butlr-auth login form-password`")?;
     ensure!(stage.short.journal().token_requests() == before, "the refused refresh token was sent again");
-    Ok("exit 4 with the command that mends it; the second try sent nothing".to_owned())
+    Ok("exit 4 with the command that helps; the second try sent nothing".to_owned())
 }

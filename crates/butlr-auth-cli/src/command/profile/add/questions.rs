@@ -65,8 +65,8 @@ pub(super) async fn try_issuer(context: &Context, profile: &Profile) -> Result<(
             Ok(())
         }
         Err(mut failure) => {
-            let before = failure.mend.take().map_or_else(String::new, |mend| format!("{mend}; "));
-            failure.mend = Some(format!("{before}to write the profile all the same, add --unchecked"));
+            let before = failure.help.take().map_or_else(String::new, |help| format!("{help}; "));
+            failure.help = Some(format!("{before}to write the profile all the same, add --unchecked"));
             Err(failure)
         }
         Ok(()) => Ok(()),
