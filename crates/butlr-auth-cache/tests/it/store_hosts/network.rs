@@ -23,6 +23,10 @@ impl Network {
             eprintln!("SKIPPED two hosts: network namespaces take root, and the package iproute2");
             return None;
         }
+        if !network.can_be_entered("a") {
+            eprintln!("SKIPPED two hosts: nobody enters a network namespace from a root that is not mounted");
+            return None;
+        }
         network.host("b");
         let switch = network.switch();
         ip(&format!("link add {switch} type bridge"));
@@ -68,6 +72,12 @@ impl Network {
     fn try_host(&self, host: &str) -> bool {
         let added = Command::new("ip").args(["netns", "add", &self.namespace(host)]).output();
         added.is_ok_and(|added| added.status.success())
+    }
+
+    /// Whoever enters one makes mounts of its own, for which `/` has to be one: that of a chroot need not be.
+    fn can_be_entered(&self, host: &str) -> bool {
+        let entered = Command::new("ip").args(["netns", "exec", &self.namespace(host), "true"]).output();
+        entered.is_ok_and(|entered| entered.status.success())
     }
 
     fn namespace(&self, host: &str) -> String {
