@@ -55,7 +55,8 @@ async fn what_was_revoked_and_what_not_is_said_for_each_token() {
 fn with_mounts(world: &World, script: &str) -> Option<Ended> {
     let unshared = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
     if !unshared.is_ok_and(|status| status.success()) {
-        users::skip("no mount can be made here");
+        // In a chroot whose root is no mount, for one: the same machine runs it outside.
+        users::say("SKIPPED: no mount can be made here");
         return None;
     }
     let state = world.home.path().join("state");

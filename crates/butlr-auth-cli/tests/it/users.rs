@@ -107,6 +107,6 @@ pub(crate) fn skip(why: &str) {
 }
 
 #[expect(clippy::print_stderr, reason = "a person who runs the tests is told what they saw")]
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     eprintln!("{what}");
 }
