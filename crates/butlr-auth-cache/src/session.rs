@@ -187,11 +187,14 @@ impl Session {
     /// nevertheless ([`Event::StaleServed`]). Dropping the future loses nothing.
     ///
     /// # Errors
-    /// - [`ErrorKind::LoginRequired`] if nothing but a person can bring a token: see [`login`](Self::login).
+    /// - [`LoginRequired`](butlr_auth_core::ErrorKind::LoginRequired) if nothing but a person can bring a token: see
+    ///   [`login`](Self::login).
     /// - The failure of the one exchange that every caller shares, until its back-off has passed.
-    /// - [`ErrorKind::Busy`] if another process renews it for longer than
+    /// - [`Busy`](butlr_auth_core::ErrorKind::Busy) if another process renews it for longer than
     ///   [`RefreshPolicy::chain`](crate::RefreshPolicy::chain).
-    /// - [`ErrorKind::Storage`], [`ErrorKind::CorruptRecord`] and [`ErrorKind::Configuration`] of the store.
+    /// - [`Storage`](butlr_auth_core::ErrorKind::Storage),
+    ///   [`CorruptRecord`](butlr_auth_core::ErrorKind::CorruptRecord) and
+    ///   [`Configuration`](butlr_auth_core::ErrorKind::Configuration) of the store.
     pub async fn token(&self) -> Result<Token, Error> {
         self.token_outliving(Duration::ZERO).await
     }
